@@ -1,0 +1,47 @@
+# Everything runs in .venv, which `make env` builds; PYTHON names the interpreter it is built with.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+# A sourced ROS 2 installation must not mix with the wheels in .venv.
+unexport PYTHONPATH
+
+.DEFAULT_GOAL := help
+.PHONY: help env demo test clean distclean
+
+help:
+	@echo "make env        build $(VENV) with meanfleet, ROS 2 and the development tools"
+	@echo "make demo       the whole story on this machine: ARGS='…' is passed to 'meanfleet demo'"
+	@echo "make test       ruff, mypy and pytest"
+	@echo "make clean      remove builds, caches and out/"
+	@echo "make distclean  clean, and remove $(VENV)"
+
+env: $(STAMP)
+
+$(STAMP): setup.py setup.cfg pyproject.toml
+	@echo "env: $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV)
+	@echo "env: installing meanfleet, ROS 2 and the development tools (minutes the first time)"
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --progress-bar off --editable '.[ros,dev]'
+	@touch $@
+	@echo "env: ready"
+
+demo: env
+	@$(BIN)/meanfleet demo $(ARGS)
+
+test: env
+	@echo "test: ruff"
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	@echo "test: mypy"
+	@$(BIN)/mypy
+	@echo "test: pytest"
+	@$(BIN)/pytest
+
+clean:
+	@rm -rf build install log dist out *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find . -name $(VENV) -prune -o -name .git -prune -o -name __pycache__ -type d -exec rm -rf {} +
+
+distclean: clean
+	@rm -rf $(VENV)

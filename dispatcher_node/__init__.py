@@ -1,0 +1,1 @@
+"""Sampling, decision and the dispatcher's ROS node."""

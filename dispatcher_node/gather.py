@@ -1,0 +1,95 @@
+"""One tick's gathering of zones, without ROS: who was asked, who answered, who is replaced, when it ends.
+
+Times are wall seconds on any monotonic clock; ages are seconds of ROS time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+REPLACE_AFTER = 0.5
+"""Share of the timeout after which robots that said nothing are replaced."""
+
+
+class Gather:
+    """Collects up to k fresh zones before a deadline.
+
+    Args:
+        names: robots asked first, k of them.
+        began: wall time [s].
+        timeout: [s] wall time until the gathering ends with what there is.
+        max_age: [s] ROS time; older samples are stale.
+        more: draws that many further robots and returns their names.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        began: float,
+        timeout: float,
+        max_age: float,
+        more: Callable[[int], Sequence[str]],
+    ) -> None:
+        self.k = len(names)
+        self.began, self.timeout, self.max_age = began, timeout, max_age
+        self._more = more
+        self.asked: list[str] = list(names)
+        self.replacements: list[str] = []
+        self.zones: dict[str, int] = {}
+        self.messages: dict[str, int] = {}
+        self.rejected: dict[str, str] = {}
+        self._given_up: set[str] = set()
+
+    def receive(self, name: str, zone: int | None, age: float) -> None:
+        """Store a message of an asked robot: its zone index (None: no known zone) and its age [s].
+
+        A later valid message of the same robot replaces an earlier one; stamps from the future beyond `max_age`
+        are as wrong as stale ones.
+        """
+        self.messages[name] = self.messages.get(name, 0) + 1
+        if zone is None:
+            reason = "unknown zone"
+        elif abs(age) > self.max_age:
+            reason = "stale" if age > 0 else "from the future"
+        else:
+            self.zones[name] = zone
+            self.rejected.pop(name, None)
+            return
+        if name not in self.zones:
+            self.rejected[name] = reason
+
+    def replace(self, now: float) -> list[str]:
+        """Robots to ask as well now, instead of those rejected or, late enough, silent."""
+        if now >= self.began + self.timeout:
+            return []
+        late = now >= self.began + REPLACE_AFTER * self.timeout
+        lost = [
+            name
+            for name in self.asked
+            if name not in self.zones and name not in self._given_up and (late or name in self.rejected)
+        ]
+        # Replacements get their whole chance: the silent are given up once, not again and again.
+        self._given_up.update(lost)
+        fresh = list(self._more(len(lost))) if lost else []
+        self.asked += fresh
+        self.replacements += fresh
+        return fresh
+
+    def done(self, now: float) -> bool:
+        """Whether k zones are in or the time is up."""
+        return len(self.zones) >= self.k or now >= self.began + self.timeout
+
+    @property
+    def complete(self) -> bool:
+        """Whether k fresh zones are in."""
+        return len(self.zones) >= self.k
+
+    @property
+    def missing(self) -> list[str]:
+        """Asked robots that sent nothing at all."""
+        return [name for name in self.asked if name not in self.messages]
+
+    @property
+    def stale(self) -> list[str]:
+        """Asked robots whose message could not be used."""
+        return list(self.rejected)

@@ -1,0 +1,5 @@
+"""`python -m meanfleet` is the command line."""
+
+from .cli import main
+
+main()

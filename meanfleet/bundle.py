@@ -1,0 +1,232 @@
+"""The policy bundle: one .npz with the game, a dispatch table per k, the robots' policy and the certificates.
+
+Needs numpy alone. Loading never executes anything in the file (`allow_pickle=False`) and refuses damage: schema,
+shapes, ranges and a checksum over every array are verified before anything is returned.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zipfile
+import zlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .errors import UserError
+from .files import replacing
+from .solver.game import ROW_SUM_TOLERANCE, Game, GameError
+from .solver.histograms import count_histograms, rank
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """One dispatch table.
+
+    Attributes:
+        k: robots it decides on.
+        dispatch: int [s_g, histogram index].
+        certificate: its gaps and values, JSON-ready.
+    """
+
+    k: int
+    dispatch: NDArray[Any]
+    certificate: dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class PolicyBundle:
+    """Both policies and what is known of them.
+
+    Attributes:
+        game: the game they were solved for.
+        local_policy: π_l, float64 [zone, priority, move], rows sum to 1.
+        tables: one per k, ascending.
+        how: settings, seed, versions, trace of the alternation; JSON-ready.
+    """
+
+    game: Game
+    local_policy: NDArray[np.float64]
+    tables: tuple[Table, ...]
+    how: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        shape = (self.game.zones, self.game.priorities, self.game.moves)
+        policy = self.local_policy
+        if policy.shape != shape or not np.isfinite(policy).all() or (policy < 0).any():
+            raise UserError(f"local policy: expected non-negative probabilities of shape {shape}, got {policy.shape}")
+        if (np.abs(policy.sum(axis=2) - 1) > ROW_SUM_TOLERANCE).any():
+            raise UserError("local policy: some row does not sum to 1")
+        if not self.tables or [table.k for table in self.tables] != sorted({table.k for table in self.tables}):
+            raise UserError("dispatch tables: expected at least one, each k once, ascending")
+        for table in self.tables:
+            expected = (self.game.priorities, count_histograms(table.k, self.game.zones))
+            if table.dispatch.shape != expected:
+                raise UserError(
+                    f"dispatch table for k = {table.k} has shape {table.dispatch.shape}, expected {expected}"
+                )
+            if table.dispatch.min() < 0 or table.dispatch.max() >= self.game.dispatches:
+                raise UserError(
+                    f"dispatch table for k = {table.k} names a dispatch outside 0…{self.game.dispatches - 1}"
+                )
+
+    @property
+    def ks(self) -> tuple[int, ...]:
+        """The k of all tables, ascending."""
+        return tuple(table.k for table in self.tables)
+
+    @property
+    def certificate(self) -> dict[int, dict[str, Any]]:
+        """Certificate of every table by its k."""
+        return {table.k: table.certificate for table in self.tables}
+
+    @cached_property
+    def _tables(self) -> dict[int, NDArray[Any]]:
+        return {table.k: table.dispatch for table in self.tables}
+
+    def dispatch(self, priority: int, histogram: ArrayLike) -> int:
+        """The dispatcher's memoryless choice at s_g = priority for a histogram [zone] of k robots.
+
+        Raises:
+            UserError: there is no table for that many robots.
+        """
+        counts = np.asarray(histogram, dtype=np.int64)
+        if counts.shape != (self.game.zones,) or (counts < 0).any() or not 0 <= priority < self.game.priorities:
+            raise UserError(f"histogram {counts.tolist()} at priority {priority} is outside the game")
+        table = self._tables.get(int(counts.sum()))
+        if table is None:
+            raise UserError(f"no dispatch table for {counts.sum()} robots: this bundle has k = {_listed(self.ks)}")
+        return int(table[priority, rank(counts)])
+
+    def table_for(self, answered: int) -> int | None:
+        """The largest k of a table that `answered` samples fill, None if there is none."""
+        return max((k for k in self.ks if k <= answered), default=None)
+
+    def require_k(self, k: int, where: str = "the bundle") -> None:
+        """Raise UserError unless there is a table for k."""
+        if k not in self._tables:
+            raise UserError(
+                f"{where} has no table for k = {k}, only for k = {_listed(self.ks)}: "
+                f"choose one of these or solve again with -k {k}"
+            )
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over all of the bundle."""
+        return _checksum(self._content())
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the bundle; the file appears whole or not at all.
+
+        Raises:
+            UserError: the folder cannot be written.
+        """
+        content = self._content()
+        with replacing(path) as stream:
+            np.savez_compressed(stream, allow_pickle=False, **(content | {"checksum": np.array(_checksum(content))}))
+
+    def _content(self) -> dict[str, NDArray[Any]]:
+        meta = {"how": self.how, "certificates": {str(k): value for k, value in self.certificate.items()}}
+        content: dict[str, NDArray[Any]] = {
+            "schema": np.array(SCHEMA),
+            "ks": np.array(self.ks, dtype=np.int64),
+            "local_policy": self.local_policy,
+            "meta": np.array(json.dumps(meta, sort_keys=True)),
+            "game_digest": np.array(self.game.digest),
+        }
+        content |= {f"game_{name}": array for name, array in self.game.arrays().items()}
+        smallest = np.min_scalar_type(self.game.dispatches - 1)
+        content |= {f"dispatch_{table.k}": table.dispatch.astype(smallest) for table in self.tables}
+        return content
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], game: Game | None = None) -> PolicyBundle:
+        """Read and verify a bundle; with `game`, also that it was solved for that very game.
+
+        Raises:
+            UserError: unreadable, damaged, foreign, of another schema, or for another game.
+        """
+        bundle = cls._from_content(_read(path), path)
+        if game is not None and bundle.game.digest != game.digest:
+            raise UserError(
+                f"{path} was solved for another game than the configuration describes: run 'meanfleet solve' again"
+            )
+        return bundle
+
+    @classmethod
+    def _from_content(cls, content: dict[str, NDArray[Any]], path: str | os.PathLike[str]) -> PolicyBundle:
+        try:
+            meta = json.loads(str(content["meta"]))
+            names = [name for name in content if name.startswith("game_") and name != "game_digest"]
+            game = Game.from_arrays({name.removeprefix("game_"): content[name] for name in names}, "its game")
+            if game.digest != str(content["game_digest"]):
+                raise UserError("its game does not match its hash")
+            tables = tuple(
+                Table(int(k), content[f"dispatch_{k}"], meta["certificates"][str(k)]) for k in content["ks"].tolist()
+            )
+            return cls(game, np.asarray(content["local_policy"], dtype=np.float64), tables, meta["how"])
+        except (UserError, GameError) as error:
+            raise UserError(f"{path} is no valid policy bundle: {error}") from None
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            raise UserError(f"{path} is no valid policy bundle: it lacks or garbles {error}") from None
+
+
+def _read(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
+    """All arrays of the file, after schema and checksum agreed."""
+    if not Path(path).is_file():
+        raise UserError(f"policy bundle {path} does not exist: make one with 'meanfleet solve CONFIG -o {path}'")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            content = {name: archive[name] for name in archive.files}
+    except PermissionError as error:
+        raise UserError(f"cannot read policy bundle {path}: {error.strerror}") from None
+    except Exception as error:  # zip, zlib, npy header and memory errors: whatever a damaged file can cause
+        if not isinstance(
+            error,
+            OSError
+            | ValueError
+            | zipfile.BadZipFile
+            | zlib.error
+            | EOFError
+            | KeyError
+            | AttributeError
+            | NotImplementedError
+            | SyntaxError
+            | TypeError
+            | MemoryError
+            | RuntimeError
+            | UnicodeError
+            | OverflowError,
+        ):
+            raise
+        raise UserError(f"{path} is damaged or no policy bundle: solve again or copy the file anew") from None
+    schema = content.get("schema")
+    if schema is None or "checksum" not in content:
+        raise UserError(f"{path} is no policy bundle: give a file written by 'meanfleet solve'")
+    if schema.shape != () or schema.dtype.kind not in "iu" or int(schema) != SCHEMA:
+        raise UserError(f"{path} has bundle schema {schema}, this version reads schema {SCHEMA}: solve again")
+    checksum = str(content.pop("checksum"))
+    if _checksum(content) != checksum:
+        raise UserError(f"{path} is damaged (its checksum does not agree): solve again or copy the file anew")
+    return content
+
+
+def _checksum(content: dict[str, NDArray[Any]]) -> str:
+    sha = hashlib.sha256()
+    for name in sorted(content):
+        array = np.asarray(content[name])
+        sha.update(f"{name} {array.dtype.str} {array.shape} ".encode())
+        sha.update(np.ascontiguousarray(array).tobytes())
+    return sha.hexdigest()
+
+
+def _listed(ks: tuple[int, ...]) -> str:
+    return ", ".join(str(k) for k in ks)

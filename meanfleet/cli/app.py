@@ -1,0 +1,39 @@
+"""The commands and what they have in common."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import meanfleet
+
+from . import inspecting, simulating, solving
+
+app = typer.Typer(
+    help="A fleet dispatcher that polls k robots instead of n: solve, simulate, run over ROS 2.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(meanfleet.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    """A fleet dispatcher that polls k robots instead of n."""
+
+
+app.command("solve")(solving.solve_command)
+app.command("inspect")(inspecting.inspect_command)
+app.command("simulate")(simulating.simulate_command)
+app.command("compare")(simulating.compare_command)
+app.command("count")(simulating.count_command)

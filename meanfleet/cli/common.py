@@ -1,0 +1,59 @@
+"""Options and output shared by the commands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from meanfleet.errors import UserError
+
+ConfigFile = Annotated[Path, typer.Argument(help="Configuration (YAML).", show_default=False)]
+PolicyFile = Annotated[Path, typer.Option("--policy", "-p", help="Policy bundle (.npz) from 'meanfleet solve'.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed; same seed, same result.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, nothing else.")]
+Fleet = Annotated[int | None, typer.Option("--n", "-n", min=1, help="Robots (default: the configuration's).")]
+Polled = Annotated[int | None, typer.Option("--k", "-k", min=1, help="Robots polled per tick.")]
+BackendName = Annotated[str | None, typer.Option("--backend", help="bullet, kinematic or model.")]
+
+console = Console(highlight=False)
+complaints = Console(stderr=True, highlight=False)
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """Parse "10" or "1,2,5,10" or "1:5".
+
+    Raises:
+        UserError: it is none of these.
+    """
+    found: list[int] = []
+    for part in text.split(","):
+        first, colon, last = part.strip().partition(":")
+        if not first.isdigit() or (colon and not last.isdigit()) or int(first) < 1:
+            raise UserError(f"-k {text!r}: expected whole numbers from 1, such as 10, 1,2,5 or 1:5")
+        found += range(int(first), int(last or first) + 1)
+    return tuple(sorted(set(found)))
+
+
+def print_json(value: Any) -> None:
+    """One JSON object on standard output."""
+    typer.echo(json.dumps(value, indent=2))
+
+
+@contextmanager
+def bar(label: str, total: int | None, quiet: bool) -> Iterator[Any]:
+    """A progress bar on stderr; yields `advance(done, text)`."""
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=30), TextColumn("{task.fields[note]}"))
+    with Progress(*columns, TimeElapsedColumn(), console=complaints, transient=True, disable=quiet) as progress:
+        task = progress.add_task(label, total=total, note="")
+
+        def advance(done: int | None = None, note: str = "") -> None:
+            progress.update(task, completed=done, note=note)
+
+        yield advance

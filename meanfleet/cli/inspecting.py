@@ -1,0 +1,96 @@
+"""`meanfleet inspect`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from meanfleet.bundle import PolicyBundle
+from meanfleet.ring import MOVE_NAMES
+
+from .common import Json, console, print_json
+
+
+def inspect_command(
+    file: Annotated[Path, typer.Argument(help="Policy bundle (.npz).", show_default=False)], json: Json = False
+) -> None:
+    """Show what a policy bundle holds and what is proven of it.
+
+    Example: meanfleet inspect policy.npz
+    """
+    bundle = PolicyBundle.load(file)
+    if json:
+        print_json(describe(bundle))
+    else:
+        show(bundle)
+
+
+def describe(bundle: PolicyBundle) -> dict[str, Any]:
+    """The bundle's content as plain values."""
+    game = bundle.game
+    return {
+        "digest": bundle.digest,
+        "game": {
+            "digest": game.digest,
+            "zones": game.zones,
+            "priorities": game.priorities,
+            "dispatches": game.dispatches,
+            "moves": game.moves,
+            "discount": game.discount,
+        },
+        "ks": list(bundle.ks),
+        "certificates": {str(k): certificate for k, certificate in bundle.certificate.items()},
+        "local_policy": bundle.local_policy.tolist(),
+        "how": bundle.how,
+    }
+
+
+def show(bundle: PolicyBundle) -> None:
+    """Print the bundle for people."""
+    game = bundle.game
+    console.print(
+        f"game {game.digest[:12]}: {game.zones} zones, {game.priorities} priorities, {game.dispatches} dispatches, "
+        f"{game.moves} moves, γ = {game.discount}"
+    )
+    fleet = next((c["fleet"] for c in bundle.certificate.values() if "fleet" in c), {"n": "?", "horizon": "?"})
+    table = Table(title="what is known of every table")
+    for heading in ("k", "J with n = k", "dispatcher's gap", "robots' gap", f"return, n = {fleet['n']}"):
+        table.add_column(heading, justify="right")
+    for k, certificate in bundle.certificate.items():
+        table.add_row(str(k), *_cells(certificate))
+    console.print(table)
+    console.print(
+        f"J: discounted return of the k-robot system. Return: simulated, horizon {fleet['horizon']}, ± 1 s.e."
+    )
+    console.print("gap: what a better response could still gain; robots' gap: found … proven bound (loose).")
+    console.print(_policy_table(bundle))
+
+
+def _cells(certificate: dict[str, Any]) -> tuple[str, ...]:
+    fleet = certificate.get("fleet")
+    value = f"{certificate['value_low']:.4f}" if "value_low" in certificate else "–"
+    gap = f"≤ {certificate['global_gap']:.1e}" if "global_gap" in certificate else "sampled: not proven"
+    local = (
+        f"{certificate['local_gap_low']:.4f} … {certificate['local_gap_high']:.2f}"
+        if "local_gap_low" in certificate
+        else "–"
+    )
+    return value, gap, local, f"{fleet['mean']:.2f} ± {fleet['error']:.2f}" if fleet else "–"
+
+
+def _policy_table(bundle: PolicyBundle) -> Table:
+    names = MOVE_NAMES if bundle.game.moves == len(MOVE_NAMES) else tuple(map(str, range(bundle.game.moves)))
+    table = Table(title="what robots do: zone (row) under priority (column)")
+    table.add_column("zone")
+    for priority in range(bundle.game.priorities):
+        table.add_column(str(priority))
+    for zone, row in enumerate(bundle.local_policy):
+        cells = []
+        for law in row:
+            best = int(law.argmax())
+            cells.append(names[best] if law[best] > 0.999 else f"{names[best]} {law[best]:.0%}")
+        table.add_row(str(zone), *cells)
+    return table

@@ -1,0 +1,168 @@
+"""`meanfleet simulate`, `compare` and `count`: runs in one process, without ROS."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import typer
+from rich.table import Table
+
+from meanfleet.bundle import PolicyBundle
+from meanfleet.config import Config
+from meanfleet.dispatcher_node.dispatcher import Rule
+
+from .common import BackendName, ConfigFile, Fleet, Json, PolicyFile, Polled, Seed, bar, console, print_json
+
+Ticks = Annotated[int, typer.Option("--ticks", min=1, help="Ticks to run.")]
+
+
+def simulate_command(
+    config: ConfigFile,
+    policy: PolicyFile = Path("policy.npz"),
+    k: Polled = None,
+    n: Fleet = None,
+    ticks: Ticks = 100,
+    rule: Annotated[str, typer.Option(help="Dispatcher: learned, hold or random.")] = "learned",
+    backend: BackendName = None,
+    gui: Annotated[bool, typer.Option("--gui", help="Open PyBullet's window.")] = False,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Run dispatcher, robots and world in one process, without ROS.
+
+    Example: meanfleet simulate config/warehouse.yaml -p policy.npz -k 10 --ticks 100
+    """
+    from meanfleet.running.simulation import simulate
+
+    setup = Config.from_yaml(config).with_robots(n)
+    bundle = PolicyBundle.load(policy)
+    with bar("simulating", ticks, json) as advance:
+        run = simulate(
+            setup,
+            bundle,
+            k=k,
+            ticks=ticks,
+            seed=seed,
+            rule=cast(Rule, rule),
+            backend=backend,
+            gui=gui,
+            on_tick=lambda tick, *_: advance(tick + 1, f"tick {tick + 1}/{ticks}"),
+        )
+    in_priority = float((run.zones == run.priority[:, None]).mean())
+    summary: dict[str, Any] = {
+        "ticks": ticks,
+        "robots": len(setup.robots),
+        "k": k or setup.dispatcher.k,
+        "rule": rule,
+        "reward_per_tick": float(run.reward.mean()),
+        "discounted_return": run.discounted(bundle.game.discount),
+        "share_in_priority_zone": in_priority,
+        "messages": int(run.samples.sum()),
+        "statistics": run.statistics,
+    }
+    if json:
+        print_json(summary)
+        return
+    console.print(
+        f"{ticks} ticks, {summary['robots']} robots, {summary['k']} polled per tick: "
+        f"reward per tick {summary['reward_per_tick']:.3f}, discounted return {summary['discounted_return']:.2f}, "
+        f"{in_priority:.0%} of robots in the priority zone, {summary['messages']} messages"
+    )
+    if run.statistics:
+        console.print("world: " + ", ".join(f"{name} {_short(value)}" for name, value in run.statistics.items()))
+
+
+def compare_command(
+    config: ConfigFile,
+    policy: PolicyFile = Path("policy.npz"),
+    k: Polled = None,
+    n: Fleet = None,
+    ticks: Ticks = 120,
+    seeds: Annotated[int, typer.Option(min=2, help="Number of seeds, from --seed on.")] = 10,
+    backend: BackendName = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Compare the learned dispatcher with hold and random on the same seeds.
+
+    Example: meanfleet compare config/demo.yaml -p policy.npz --seeds 10
+    """
+    from meanfleet.running.comparing import compare
+
+    setup = Config.from_yaml(config).with_robots(n)
+    bundle = PolicyBundle.load(policy)
+    with bar("comparing", 3 * seeds, json) as advance:
+        comparison, _ = compare(
+            setup,
+            bundle,
+            k=k,
+            ticks=ticks,
+            seeds=range(seed, seed + seeds),
+            backend=backend,
+            workers=workers,
+            on_run=lambda done: advance(done, f"run {done}/{3 * seeds}"),
+        )
+    summary = comparison.summary()
+    if json:
+        print_json(summary)
+        return
+    table = Table(title=f"mean reward per tick, {seeds} seeds x {ticks} ticks, ± 1 s.e.")
+    for heading in ("dispatcher", "reward", "learned leads by (95 %, paired)"):
+        table.add_column(heading)
+    for rule, value in summary["rules"].items():
+        lead = summary["lead"].get(rule)
+        gain = "" if lead is None else f"{lead['mean']:+.3f}  [{lead['low']:+.3f}, {lead['high']:+.3f}]"
+        table.add_row(rule, f"{value['mean']:.3f} ± {value['error']:.3f}", gain)
+    console.print(table)
+
+
+def count_command(
+    config: ConfigFile,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="File of counts (default: what game.P_l names).")
+    ] = None,
+    n: Fleet = None,
+    ticks: Ticks = 300,
+    backend: BackendName = None,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Count P_l of a world: drive all robots at random and count zone transitions per tick.
+
+    Example: meanfleet count config/demo.yaml --ticks 300
+    """
+    from meanfleet.config import CountedTransition
+    from meanfleet.counts import write_counts
+    from meanfleet.errors import UserError
+    from meanfleet.files import writable_folder
+    from meanfleet.sim.counting import count_transitions
+    from meanfleet.sim.world import make_driving_world
+
+    setup = Config.from_yaml(config).with_robots(n)
+    named = setup.game.P_l.counted if isinstance(setup.game.P_l, CountedTransition) else None
+    if out is None and named is None:
+        raise UserError(f"{config} names no file of counts under game.P_l.counted: give one with -o")
+    target = out or config.parent / str(named)
+    writable_folder(target.parent)
+    world = make_driving_world(setup, seed, backend)
+    zones, tick = len(setup.zones), setup.dispatcher.tick
+    with bar("counting", ticks, json) as advance:
+        counts = count_transitions(
+            world, zones, tick, ticks, seed, progress=lambda done: advance(done, f"tick {done}/{ticks}")
+        )
+    how = {"backend": backend or setup.world.backend, "robots": len(setup.robots), "ticks": ticks, "seed": seed}
+    write_counts(target, setup, counts, how)
+    if json:
+        print_json({"file": str(target), "transitions": int(counts.sum()), "counts": counts.tolist(), **how})
+        return
+    share = counts.sum(axis=0)
+    console.print(f"{counts.sum()} transitions counted, written to {target}; summed over zones, by move:")
+    for move, name in enumerate(("stay", "next", "previous")):
+        moved = sum(int(counts[z, move, (z + (0, 1, -1)[move]) % zones]) for z in range(zones))
+        console.print(f"  {name}: {moved / max(int(share[move].sum()), 1):.1%} end the tick where the move leads")
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,67 @@
+"""`meanfleet solve`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from meanfleet.config import Config
+from meanfleet.errors import UserError
+from meanfleet.files import writable_folder
+
+from .common import ConfigFile, Fleet, Json, Seed, bar, console, numbers, print_json
+from .inspecting import describe, show
+
+
+def solve_command(
+    config: ConfigFile,
+    k: Annotated[
+        str | None, typer.Option("--k", "-k", help="Robots polled per tick; 1,2,5 or 1:5 for a choice of tables.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Bundle to write.")] = Path("policy.npz"),
+    n: Fleet = None,
+    sampled: Annotated[bool, typer.Option(help="The paper's sampled backup instead of the exact one.")] = False,
+    samples: Annotated[int, typer.Option(min=1, help="Draws per sampled backup.")] = 30,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Learn both policies of a game and write them as one bundle.
+
+    Example: meanfleet solve config/warehouse.yaml -k 10 -o policy.npz
+    """
+    from meanfleet.solver import Game, solve
+    from meanfleet.solver.solving import default_tables
+
+    setup = Config.from_yaml(config).with_robots(n)
+    game = Game.from_config(setup)
+    wanted = numbers(k) if k is not None else (setup.dispatcher.k,)
+    ks = default_tables(wanted[0]) if len(wanted) == 1 else wanted
+    if max(ks) > len(setup.robots):
+        raise UserError(f"k = {max(ks)}, but the fleet has {len(setup.robots)} robots: lower -k")
+    writable_folder(out.parent)
+    began = time.monotonic()
+    with bar("solving", None, json) as advance:
+        bundle = solve(
+            game,
+            ks,
+            seed,
+            n=len(setup.robots),
+            settings=setup.solver,
+            sampled=ks if sampled else (),
+            samples=samples,
+            progress=lambda label, value: advance(note=_note(label, value)),
+        )
+    bundle.save(out)
+    if json:
+        print_json(describe(bundle) | {"file": str(out), "seconds": round(time.monotonic() - began, 3)})
+    else:
+        show(bundle)
+        console.print(f"written to {out} in {time.monotonic() - began:.1f} s")
+
+
+def _note(label: str, value: float) -> str:
+    notes = {"backup": "interval {:.1e} wide", "value": "J = {:.4f}", "table": "certifying the table for k = {:.0f}"}
+    return notes[label].format(value)

@@ -1,0 +1,304 @@
+"""The configuration: one YAML file, read and validated here as a whole, handed on as frozen objects.
+
+Every error names the file and the key's path; a mistyped key names the one that was probably meant.
+Units stand in the field descriptions and, as comments, in the files under `config/`.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from .errors import UserError, suggestion
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+
+
+class Section(BaseModel):
+    """A frozen part of the configuration that knows all its keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+
+class GlobalTransition(Section):
+    """P_g = softmax over s' of base + target·1[s' = a_g] + stay·1[s' = s_g] (MATH §1)."""
+
+    base: Finite = 0.1
+    target: Finite = 3.0
+    stay: Finite = 0.5
+
+
+class LocalTransition(Section):
+    """P_l = softmax over s' of base + stay·1[s'=z] + move·1[s'=z+δ(a), a≠stay] + priority·1[s'=s_g] (MATH §1)."""
+
+    base: Finite = 0.1
+    stay: Finite = 3.5
+    move: Finite = 1.5
+    priority: Finite = 0.3
+
+
+class CountedTransition(Section):
+    """P_l from transitions counted in a world (`meanfleet count`), plus `prior` per cell."""
+
+    counted: str = Field(description="file of counts, relative to the configuration")
+    prior: NonNegative = 0.5
+
+
+class LocalReward(Section):
+    """r_l = (same_zone if z = s_g else other_zone/(1 + ring distance)) + move[a]."""
+
+    same_zone: Finite = 10.0
+    other_zone: Finite = 2.0
+    move: tuple[Finite, Finite, Finite] = (0.0, 0.5, -0.3)
+
+
+class GameConfig(Section):
+    """The game to solve: the warehouse by its parameters, or any finite game in an .npz file."""
+
+    file: str | None = Field(None, description="npz with P_g, P_l, r_g, r_l, gamma[, start_global, start_local]")
+    discount: float = Field(0.95, ge=0, lt=1)
+    P_g: GlobalTransition = GlobalTransition()
+    P_l: LocalTransition | CountedTransition = LocalTransition()
+    r_g: Finite = 1.0
+    r_l: LocalReward = LocalReward()
+    start: Positive = Field(0.3, description="Dirichlet concentration per zone of the fleet at the start")
+
+    @field_validator("P_l", mode="before")
+    @classmethod
+    def _which_transition(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            return CountedTransition(**value) if "counted" in value else LocalTransition(**value)
+        return value
+
+
+class FleetConfig(Section):
+    """Robot names: a list, or prefix and count."""
+
+    names: tuple[str, ...] | None = None
+    prefix: str | None = None
+    count: int | None = Field(None, ge=1)
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.names is None) == (self.prefix is None or self.count is None):
+            raise ValueError("give either 'names', or 'prefix' and 'count'")
+        for name in self.robots:
+            _check_name(name)
+        if len(set(self.robots)) < len(self.robots):
+            raise ValueError("robot names must differ")
+        if not self.robots:
+            raise ValueError("the fleet needs at least one robot")
+        return self
+
+    @property
+    def robots(self) -> tuple[str, ...]:
+        """Names of all robots, in order."""
+        if self.names is not None:
+            return self.names
+        assert self.prefix is not None and self.count is not None
+        digits = len(str(self.count - 1))
+        return tuple(f"{self.prefix}{i:0{digits}d}" for i in range(self.count))
+
+    def resized(self, n: int) -> FleetConfig:
+        """The same fleet with n robots: the first n of a list, or another count."""
+        if self.names is not None:
+            if n > len(self.names):
+                raise UserError(f"n = {n}, but fleet.names lists {len(self.names)} robots: add names or lower n")
+            return FleetConfig(names=self.names[:n])
+        return FleetConfig(prefix=self.prefix, count=n)
+
+
+class DispatcherConfig(Section):
+    """How the dispatcher polls and decides. Times in [s]."""
+
+    k: int = Field(10, ge=1)
+    tick: Positive = Field(1.0, description="[s, ROS time]")
+    gather_timeout: Positive = Field(0.5, description="[s, wall time]")
+    max_age: Positive = Field(2.0, description="[s, ROS time]")
+    priority_dynamics: Literal["model", "direct"] = "model"
+
+
+class RobotConfig(Section):
+    """How a robot node listens and reports. Times in [s, ROS time]."""
+
+    pose_topic: str = "odom"
+    pose_type: Literal["Odometry", "PoseWithCovarianceStamped", "PoseStamped"] = "Odometry"
+    heartbeat: Positive = Field(1.0, description="[s] the zone's stamp is renewed at least this often")
+    priority_timeout: Positive = Field(5.0, description="[s] without a priority: hold the zone")
+
+
+class LayoutConfig(Section):
+    """The ring warehouse: slots in rows, a one-way lane on either side of each row. Lengths in [m]."""
+
+    rows: int = Field(10, ge=1)
+    slot_pitch: Positive = Field(0.55, description="[m] between slots of the innermost row, along it")
+    lane_offset: Positive = Field(0.5, description="[m] from a row to the lanes on either side")
+    aisle: Positive = Field(1.5, description="[m] free arc between two pads at the innermost row")
+    robot_radius: Positive = Field(0.18, description="[m]")
+    robot_height: Positive = Field(0.2, description="[m]")
+
+    @model_validator(mode="after")
+    def _room(self) -> Self:
+        if self.slot_pitch <= 2 * self.robot_radius:
+            raise ValueError("slot_pitch must exceed the robot's diameter")
+        if self.lane_offset <= 2 * self.robot_radius:
+            raise ValueError("lane_offset must exceed the robot's diameter, or parked robots block the lanes")
+        return self
+
+
+class WorldConfig(Section):
+    """The simulated warehouse. Rates in [Hz], speeds in [m/s]."""
+
+    backend: Literal["bullet", "kinematic", "model"] = "bullet"
+    layout: LayoutConfig = LayoutConfig()
+    step: Positive = Field(0.05, description="[s] physics step")
+    speed: Positive = Field(2.0, description="[m/s]")
+    acceleration: Positive = Field(2.0, description="[m/s²]")
+    odom_rate: Positive = Field(2.0, description="[Hz, simulated time]")
+    clock_rate: Positive = Field(20.0, description="[Hz, simulated time]")
+    real_time_factor: NonNegative = Field(1.0, description="0 = as fast as possible")
+
+
+class SolverConfig(Section):
+    """How `meanfleet solve` works by default."""
+
+    tolerance: Positive = Field(1e-6, description="certified width of the value interval")
+    alternations: int = Field(10, ge=1)
+    starts: tuple[Literal["uniform", "shortest", "random"], ...] = ("uniform", "shortest", "random")
+    eta: NonNegative = Field(0.0, description="UPDATE's tolerance: an improvement must exceed it")
+
+
+class Config(Section):
+    """Everything: zones, fleet, game, dispatcher, robots, world, solver."""
+
+    zones: tuple[Name, ...] = Field(min_length=1)
+    fleet: FleetConfig
+    game: GameConfig = GameConfig()
+    dispatcher: DispatcherConfig = DispatcherConfig()
+    robot: RobotConfig = RobotConfig()
+    world: WorldConfig = WorldConfig()
+    solver: SolverConfig = SolverConfig()
+    source: Path = Field(Path("<memory>"), exclude=True, repr=False)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if len(set(self.zones)) < len(self.zones):
+            raise ValueError("zones: names must differ")
+        if self.robot.heartbeat > self.dispatcher.max_age / 2:
+            raise ValueError(
+                f"robot.heartbeat: {self.robot.heartbeat} s is more than half of dispatcher.max_age "
+                f"({self.dispatcher.max_age} s), so samples of healthy robots would be dropped as stale"
+            )
+        return self
+
+    @property
+    def robots(self) -> tuple[str, ...]:
+        """Names of all robots."""
+        return self.fleet.robots
+
+    def with_robots(self, n: int | None) -> Config:
+        """The same configuration for n robots (None: unchanged)."""
+        return self if n is None else self.model_copy(update={"fleet": self.fleet.resized(n)})
+
+    @classmethod
+    def from_yaml(cls, path: str | os.PathLike[str]) -> Config:
+        """Read and validate a configuration.
+
+        Raises:
+            UserError: the file cannot be read, is not YAML, or a key is unknown, missing or out of range.
+        """
+        data = read_yaml(path)
+        if "source" in data:
+            raise UserError(f"{path}: unknown key 'source'")
+        try:
+            return cls(**data, source=Path(path))
+        except ValidationError as error:
+            raise UserError(f"{path}: {_first_complaint(error, cls)}") from None
+        except TypeError as error:
+            raise UserError(f"{path}: {error}") from None
+
+
+def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return the mapping in a YAML file.
+
+    Raises:
+        UserError: unreadable, not YAML, a key given twice, or no mapping.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"cannot read configuration {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not a text file: give a YAML configuration") from error
+    try:
+        data = yaml.load(text, Loader=_NoDuplicates)
+    except yaml.YAMLError as error:
+        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
+        raise UserError(f"{path} holds no configuration: expected keys such as 'zones:' at its top level")
+    return data
+
+
+class _NoDuplicates(yaml.SafeLoader):
+    """A loader that refuses a key given twice, which YAML forbids and PyYAML ignores."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+            if isinstance(key, str) and key in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} given twice", key_node.start_mark)
+            if isinstance(key, str):
+                seen.add(key)
+        return super().construct_mapping(node, deep=deep)
+
+
+def _check_name(name: str) -> None:
+    parts = name.split("/")
+    if not all(
+        part and part.replace("_", "a").isalnum() and part.isascii() and not part[0].isdigit() for part in parts
+    ):
+        raise ValueError(f"robot name {name!r} is no valid ROS name: letters, digits, '_' and '/', no leading digit")
+
+
+def _first_complaint(error: ValidationError, root: type[BaseModel]) -> str:
+    """One sentence for the first thing pydantic found, with the key's path."""
+    details = error.errors()
+    # An unknown key explains a missing one, so it is told first.
+    first = next((e for e in details if e["type"] == "extra_forbidden"), details[0])
+    path = ".".join(str(part) for part in first["loc"])
+    rest = f" ({len(details) - 1} more)" if len(details) > 1 else ""
+    if first["type"] == "extra_forbidden":
+        where = _section(root, first["loc"][:-1])
+        hint = suggestion(str(first["loc"][-1]), where.model_fields) if where else ""
+        return f"unknown key '{path}'{hint}{rest}"
+    if first["type"] == "missing":
+        return f"key '{path}' is missing{rest}"
+    message = first["msg"].removeprefix("Value error, ")
+    if not path:
+        return message + rest
+    value = first.get("input")
+    shown = (
+        "" if isinstance(value, dict | list) or (isinstance(value, float) and math.isnan(value)) else f", not {value!r}"
+    )
+    message = message[0].lower() + message[1:]
+    return f"key '{path}': {message}{shown if first['type'] != 'value_error' else ''}{rest}"
+
+
+def _section(root: type[BaseModel], path: tuple[int | str, ...]) -> type[BaseModel] | None:
+    section: Any = root
+    for key in path:
+        field = section.model_fields.get(key) if hasattr(section, "model_fields") else None
+        section = None if field is None else field.annotation
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            continue
+        return None
+    return section  # type: ignore[no-any-return]

@@ -1,0 +1,76 @@
+"""Learned dispatcher against plain rules, on the same seeds: same start, same draws of the priority."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import joblib
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import t as student
+
+from meanfleet.bundle import PolicyBundle
+from meanfleet.config import Config
+from meanfleet.dispatcher_node.dispatcher import RULES, Rule
+
+from .simulation import Trajectory, simulate
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Mean reward per tick of every rule on every seed: float64 [seed] by rule."""
+
+    seeds: tuple[int, ...]
+    rewards: dict[str, NDArray[np.float64]]
+
+    def summary(self) -> dict[str, Any]:
+        """Means with standard errors, and the learned dispatcher's paired lead with its 95 % interval."""
+        result: dict[str, Any] = {"seeds": list(self.seeds), "rules": {}, "lead": {}}
+        for rule, values in self.rewards.items():
+            result["rules"][rule] = {"mean": float(values.mean()), "error": _error(values), "runs": values.tolist()}
+        for rule in self.rewards:
+            if rule == "learned":
+                continue
+            lead = self.rewards["learned"] - self.rewards[rule]
+            half = float(student.ppf(0.975, len(lead) - 1)) * _error(lead) if len(lead) > 1 else float("nan")
+            result["lead"][rule] = {
+                "mean": float(lead.mean()),
+                "low": float(lead.mean()) - half,
+                "high": float(lead.mean()) + half,
+            }
+        return result
+
+
+def compare(
+    config: Config,
+    bundle: PolicyBundle,
+    *,
+    k: int | None,
+    ticks: int,
+    seeds: Sequence[int],
+    backend: str | None = None,
+    workers: int = 2,
+    on_run: Callable[[int], None] | None = None,
+) -> tuple[Comparison, dict[tuple[str, int], Trajectory]]:
+    """Run every rule on every seed; also returns the trajectories by (rule, seed)."""
+    jobs = [(rule, seed) for seed in seeds for rule in RULES]
+
+    def run(rule: Rule, seed: int) -> Trajectory:
+        return simulate(config, bundle, k=k, ticks=ticks, seed=seed, rule=rule, backend=backend)
+
+    found: dict[tuple[str, int], Trajectory] = {}
+    parallel = joblib.Parallel(n_jobs=workers, return_as="generator")
+    for job, trajectory in zip(jobs, parallel(joblib.delayed(run)(*job) for job in jobs), strict=True):
+        found[job] = trajectory
+        if on_run is not None:
+            on_run(len(found))
+    rewards: dict[str, NDArray[np.float64]] = {
+        rule: np.array([found[rule, seed].reward.mean() for seed in seeds]) for rule in RULES
+    }
+    return Comparison(tuple(seeds), rewards), found
+
+
+def _error(values: NDArray[np.float64]) -> float:
+    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")

@@ -1,0 +1,121 @@
+"""A whole run in one process, without ROS: the dispatcher's and the robots' own decision code on any world."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meanfleet.bundle import PolicyBundle
+from meanfleet.config import Config
+from meanfleet.dispatcher_node.dispatcher import Dispatcher, Rule
+from meanfleet.errors import UserError
+from meanfleet.ring import MOVES
+from meanfleet.robot_node.robot import Robot, robot_seed
+from meanfleet.sim.backends.protocol import Backend
+from meanfleet.sim.start import start_zones
+from meanfleet.sim.world import make_world
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+    """What happened, tick by tick.
+
+    Attributes:
+        priority: int [tick], s_g(t).
+        dispatch: int [tick], a_g(t).
+        zones: int [tick, robot], s_i(t).
+        moves: int [tick, robot], a_i(t).
+        reward: float64 [tick].
+        samples: int [tick], zones the dispatcher received.
+        statistics: of the world at the end.
+    """
+
+    priority: NDArray[np.int64]
+    dispatch: NDArray[np.int64]
+    zones: NDArray[np.int64]
+    moves: NDArray[np.int64]
+    reward: NDArray[np.float64]
+    samples: NDArray[np.int64]
+    statistics: dict[str, Any]
+
+    def discounted(self, discount: float) -> float:
+        """Σ_t γ^t r(t)."""
+        return float(np.sum(discount ** np.arange(len(self.reward)) * self.reward))
+
+
+def check_fit(config: Config, bundle: PolicyBundle, k: int) -> None:
+    """Raise UserError unless the bundle can run this fleet with this k."""
+    game, zones = bundle.game, len(config.zones)
+    if game.zones != zones or game.priorities != zones or game.dispatches != zones:
+        raise UserError(
+            f"the policy is for {game.zones} zones, {game.priorities} priorities and {game.dispatches} dispatches, "
+            f"but {config.source} names {zones} zones: solve for this configuration"
+        )
+    if game.moves != MOVES:
+        raise UserError(f"the policy has {game.moves} moves, but robots on a ring have {MOVES}: solve for this ring")
+    if k > len(config.robots):
+        raise UserError(f"k = {k}, but the fleet has {len(config.robots)} robots: lower k")
+    bundle.require_k(k, "the policy")
+
+
+def simulate(
+    config: Config,
+    bundle: PolicyBundle,
+    *,
+    k: int | None = None,
+    ticks: int = 100,
+    seed: int = 0,
+    rule: Rule = "learned",
+    backend: str | None = None,
+    gui: bool = False,
+    on_tick: Callable[[int, Dispatcher, Backend], None] | None = None,
+) -> Trajectory:
+    """Run dispatcher, robots and world for `ticks` ticks.
+
+    Raises:
+        UserError: the bundle does not fit the configuration, or k has no table or exceeds the fleet.
+    """
+    k = config.dispatcher.k if k is None else k
+    check_fit(config, bundle, k)
+    names, game = config.robots, bundle.game
+    n = len(names)
+    dynamics = config.dispatcher.priority_dynamics
+    dispatcher = Dispatcher(bundle, names, k, seed=seed, dynamics=dynamics, rule=rule)
+    robots = [Robot(bundle, robot_seed(seed, name)) for name in names]
+    index = {name: i for i, name in enumerate(names)}
+    world = make_world(config, game, seed, start_zones(game, n, seed), backend, gui)
+    everyone = np.arange(n)
+    rows: list[tuple[int, int, NDArray[np.int64], NDArray[np.int64], float, int]] = []
+    try:
+        for tick in range(ticks):
+            zones = world.zones
+            sampled = dispatcher.sample()
+            dispatcher.observe({name: int(zones[index[name]]) for name in sampled})
+            priority = dispatcher.priority
+            dispatch = dispatcher.decide()
+            moves = np.array([robot.move(z, priority) for robot, z in zip(robots, zones.tolist(), strict=True)])
+            goals = np.array([r.goal(z, a) for r, z, a in zip(robots, zones.tolist(), moves.tolist(), strict=True)])
+            world.hear(priority)
+            world.send(everyone, goals, moves)
+            reward = float(game.r_g[priority, dispatch] + game.r_l[zones, priority, moves].mean())
+            rows.append((priority, dispatch, zones, moves, reward, len(sampled)))
+            world.advance(config.dispatcher.tick)
+            if on_tick is not None:
+                on_tick(tick, dispatcher, world)
+        statistics = world.statistics()
+    finally:
+        world.close()
+    priority_, dispatch_, zones_, moves_, reward_, samples_ = zip(*rows, strict=True)
+    return Trajectory(
+        np.array(priority_),
+        np.array(dispatch_),
+        np.array(zones_),
+        np.array(moves_),
+        np.array(reward_),
+        np.array(samples_),
+        statistics,
+    )

@@ -1,0 +1,65 @@
+"""Which zone a position belongs to: polygons (pads) with the ground between them as hysteresis.
+
+A robot is in a zone as soon as it stands on the zone's pad and stays in it until it stands on another pad,
+so a robot in an aisle belongs to exactly one zone, and noise of less than an aisle's width changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+NOWHERE = -1
+"""The zone of a robot that was never seen on a pad."""
+
+
+class ZoneMap:
+    """Pads as polygons in the map frame.
+
+    Args:
+        pads: one polygon per zone, float64 [corner, 2], x and y in [m], frame `map`, not self-intersecting.
+    """
+
+    def __init__(self, pads: Sequence[ArrayLike]) -> None:
+        self.pads: tuple[NDArray[np.float64], ...] = tuple(np.asarray(pad, dtype=np.float64) for pad in pads)
+        if not self.pads:
+            raise ValueError("a zone map needs at least one pad")
+        for zone, pad in enumerate(self.pads):
+            if pad.ndim != 2 or pad.shape[1] != 2 or len(pad) < 3 or not np.isfinite(pad).all():
+                raise ValueError(f"pad {zone}: expected at least 3 finite corners [corner, 2], got shape {pad.shape}")
+
+    def pad_of(self, xy: ArrayLike) -> NDArray[np.int64]:
+        """Zone of the pad under each position [robot, 2], or NOWHERE between pads and for non-finite positions."""
+        points = np.asarray(xy, dtype=np.float64).reshape(-1, 2)
+        zones = np.full(len(points), NOWHERE, dtype=np.int64)
+        for zone in range(len(self.pads) - 1, -1, -1):
+            zones[_inside(self.pads[zone], points)] = zone
+        return zones
+
+    def locate(self, xy: ArrayLike, previous: ArrayLike | None = None) -> NDArray[np.int64]:
+        """Zone of each position [robot, 2] given the zone before (int [robot], NOWHERE if unknown).
+
+        Between pads the previous zone holds; a robot first seen between pads is in the zone of the nearest pad corner.
+        """
+        points = np.asarray(xy, dtype=np.float64).reshape(-1, 2)
+        zones = self.pad_of(points)
+        between = zones == NOWHERE
+        if previous is not None:
+            zones[between] = np.broadcast_to(np.asarray(previous, dtype=np.int64), zones.shape)[between]
+        for robot in np.flatnonzero((zones == NOWHERE) & np.isfinite(points).all(axis=1)):
+            zones[robot] = int(np.argmin([np.min(np.sum((pad - points[robot]) ** 2, axis=1)) for pad in self.pads]))
+        return zones
+
+
+def _inside(polygon: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Even-odd rule: an upward ray crosses the boundary an odd number of times."""
+    x, y = points[:, :1], points[:, 1:]
+    x1, y1 = polygon[:, 0], polygon[:, 1]
+    x2, y2 = np.roll(x1, -1), np.roll(y1, -1)
+    spans = (x1 > x) != (x2 > x)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        height = y1 + (x - x1) * (y2 - y1) / (x2 - x1)
+    crossings: NDArray[np.int64] = np.sum(spans & (y < height), axis=1)
+    return crossings % 2 == 1

@@ -1,0 +1,1 @@
+"""Zone map, robot policy, goal choice and the robots' ROS node."""

@@ -1,0 +1,38 @@
+"""A robot's decisions without ROS: one move per tick from its zone and the priority, and the zone it leads to."""
+
+from __future__ import annotations
+
+import zlib
+from bisect import bisect_right
+
+import numpy as np
+
+from meanfleet.bundle import PolicyBundle
+from meanfleet.ring import shifted
+
+
+class Robot:
+    """Draws moves from π_l.
+
+    Args:
+        bundle: the policies.
+        seed: an int, or (run seed, robot name) through `robot_seed` so that robots are independent.
+    """
+
+    def __init__(self, bundle: PolicyBundle, seed: int | np.random.SeedSequence = 0) -> None:
+        self._rng = np.random.default_rng(seed)
+        self._zones = bundle.game.zones
+        self._cumulative = np.cumsum(bundle.local_policy, axis=2)[:, :, :-1].tolist()
+
+    def move(self, zone: int, priority: int) -> int:
+        """Draw a move from π_l(·|zone, priority)."""
+        return bisect_right(self._cumulative[zone][priority], self._rng.random())
+
+    def goal(self, zone: int, move: int) -> int:
+        """Zone that a move leads to on the ring."""
+        return shifted(zone, move, self._zones)
+
+
+def robot_seed(seed: int, name: str) -> np.random.SeedSequence:
+    """A robot's own stream for a run's seed: the same whichever process it lives in."""
+    return np.random.SeedSequence([seed, zlib.crc32(name.encode())])

@@ -1,0 +1,81 @@
+"""How meanfleet is installed, by pip and by colcon alike."""
+
+from glob import glob
+from pathlib import Path
+
+from setuptools import setup
+
+NAME = "meanfleet"
+
+# The folders solver, sim, dispatcher_node and robot_node are packages of meanfleet through the links in meanfleet/.
+PACKAGES = (
+    "meanfleet",
+    "meanfleet.cli",
+    "meanfleet.running",
+    "meanfleet.solver",
+    "meanfleet.sim",
+    "meanfleet.sim.backends",
+    "meanfleet.dispatcher_node",
+    "meanfleet.robot_node",
+)
+
+TEST = ["pytest>=8", "hypothesis>=6.100", "setuptools>=70.1"]
+
+README = Path(__file__).parent / "README.md"
+
+setup(
+    name=NAME,
+    version="0.1.0",
+    description="A fleet dispatcher that polls k robots instead of n",
+    long_description=README.read_text(encoding="utf-8") if README.is_file() else "",
+    long_description_content_type="text/markdown",
+    maintainer="meanfleet maintainers",
+    maintainer_email="maintainers@meanfleet.example",
+    license="Apache-2.0",
+    packages=list(PACKAGES),
+    package_data={NAME: ["py.typed"]},
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
+        (f"share/{NAME}", ["package.xml"]),
+        (f"share/{NAME}/launch", sorted(glob("launch/*.launch.py"))),
+        (f"share/{NAME}/config", sorted(glob("config/*.yaml") + glob("config/*.rviz"))),
+    ],
+    zip_safe=False,
+    python_requires=">=3.10",
+    install_requires=[
+        "numpy>=1.24",
+        "numba>=0.59",
+        "pybullet>=3.2.5",
+        "matplotlib>=3.6",
+        "pyyaml>=6.0",
+        "pydantic>=2.5",
+        "typer>=0.12",
+        "rich>=13",
+        "scipy>=1.11",
+        "joblib>=1.3",
+    ],
+    extras_require={
+        # ROS 2 from wheels, for a machine without a ROS 2 installation.
+        "ros": [
+            "ros-rclpy[fastrtps]>=9.1",
+            "ros-std-msgs>=5.5",
+            "ros-geometry-msgs>=5.5",
+            "ros-nav-msgs>=5.5",
+            "ros-sensor-msgs>=5.5",
+            "ros-diagnostic-msgs>=5.5",
+            "ros-visualization-msgs>=5.5",
+            "ros-std-srvs>=5.5",
+            "ros-rosgraph-msgs>=2.3",
+        ],
+        "test": TEST,
+        "dev": [*TEST, "ruff>=0.17", "mypy>=1.15", "types-PyYAML>=6.0", "scipy-stubs>=1.15"],
+    },
+    entry_points={
+        "console_scripts": [
+            "meanfleet = meanfleet.cli:main",
+            "dispatcher = meanfleet.dispatcher_node.node:main",
+            "robot = meanfleet.robot_node.node:main",
+            "world = meanfleet.sim.node:main",
+        ],
+    },
+)

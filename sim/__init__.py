@@ -1,0 +1,1 @@
+"""The warehouse: layout, bodies, backends, its ROS node."""

@@ -1,0 +1,1 @@
+"""The worlds behind one protocol: driving bodies (bullet), driving points (kinematic), jumping zones (model)."""

@@ -1,0 +1,251 @@
+"""What the worlds with driving robots share: the traffic law, zones, counted trips, and a look at every physics step.
+
+A backend adds how commanded velocities become motion (`_move`): exactly (kinematic) or through rigid bodies (bullet).
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import ArrayLike, NDArray
+
+from meanfleet.config import Config
+from meanfleet.layout import RingLayout
+
+from ..traffic import PARKED, drive_of, parked_fleet, redirect, ring_of, steer
+
+_YAW_RATE = 3.0  # [rad/s] at most; robots are holonomic, so yaw only follows
+_LATE = 3.0  # a trip is late if it takes longer than this many free-flow times
+_BINS, _BIN = 400, 0.05  # histogram of travel time over free-flow time; the last bin holds the rest
+_Floats = NDArray[np.float64]
+_Ints = NDArray[np.int64]
+
+
+class Trips:
+    """Counts what became of every goal.
+
+    A goal is sent when a robot gets another goal than before and is not parked there; it ends reached or superseded.
+    It is late if it was reached in more than 3 free-flow times, or is not reached although those have passed.
+    """
+
+    def __init__(self, robots: int) -> None:
+        self._open = np.zeros(robots, dtype=np.bool_)
+        self._sent_at = np.zeros(robots)
+        self._free_flow = np.zeros(robots)
+        self._ratios = np.zeros(_BINS, dtype=np.int64)
+        self._slowest = 0.0
+        self._sent = self._superseded = self._on_time = self._late_unreached = 0
+
+    def send(self, robots: _Ints, free_flow: _Floats, time: float) -> None:
+        """Robots [m] get new goals at `time` [s], `free_flow` [m] seconds away; 0: it is already there."""
+        old = robots[self._open[robots]]
+        self._superseded += len(old)
+        self._late_unreached += int(np.sum(self._is_late(time)[old]))
+        self._sent += int(np.count_nonzero(free_flow > 0))
+        self._open[robots] = free_flow > 0
+        self._sent_at[robots] = time
+        self._free_flow[robots] = free_flow
+
+    def arrive(self, parked: NDArray[np.bool_], time: float) -> None:
+        """At `time` [s], robots with `parked` [robot] set stand in the slot of their goal."""
+        done = self._open & parked
+        if not done.any():
+            return
+        ratio = (time - self._sent_at[done]) / self._free_flow[done]
+        self._on_time += int(np.count_nonzero(ratio <= _LATE))
+        self._slowest = max(self._slowest, float(ratio.max()))
+        np.add.at(self._ratios, np.minimum(ratio / _BIN, _BINS - 1).astype(np.int64), 1)
+        self._open[done] = False
+
+    def statistics(self, time: float) -> dict[str, Any]:
+        """Counts up to `time` [s], JSON-ready."""
+        reached = int(self._ratios.sum())
+        late_unreached = self._late_unreached + int(np.count_nonzero(self._open & self._is_late(time)))
+        judged = reached + late_unreached
+        return {
+            "goals_sent": self._sent,
+            "goals_reached": reached,
+            "goals_superseded": self._superseded,
+            "goals_open": int(np.count_nonzero(self._open)),
+            "goals_late": judged - self._on_time,
+            "reached_within_3x": self._on_time,
+            "on_time_fraction": self._on_time / judged if judged else 1.0,
+            "travel_over_free_flow": {
+                "median": self._quantile(0.5),
+                "p95": self._quantile(0.95),
+                "p99": self._quantile(0.99),
+                "max": self._slowest,
+            },
+        }
+
+    def _is_late(self, time: float) -> NDArray[np.bool_]:
+        late: NDArray[np.bool_] = time - self._sent_at > _LATE * self._free_flow
+        return late
+
+    def _quantile(self, fraction: float) -> float:
+        """Upper end of the bin that holds the quantile, 0 without arrivals."""
+        total = np.cumsum(self._ratios)
+        return _BIN * float(np.searchsorted(total, fraction * total[-1]) + 1) if total[-1] else 0.0
+
+
+class DrivingWorld(ABC):
+    """Robots under the traffic law; implements `Backend` up to how they move.
+
+    Args:
+        config: zones, robots and `world`.
+        seed: breaks ties between robots that want to merge at the same time.
+        start_zones: zones [robot] in whose own slots the robots stand at the start.
+
+    Raises:
+        ValueError: start_zones has another shape than [robot], or names unknown zones.
+    """
+
+    def __init__(self, config: Config, seed: int, start_zones: ArrayLike) -> None:
+        self.layout = RingLayout.from_config(config)
+        self.spec = config.world
+        zones = _zone_array("start_zones", start_zones, (self.layout.robots,), self.layout.zones)
+        start = self.layout.slots[np.arange(self.layout.robots), zones]
+        self._ring, self._drive = ring_of(self.layout), drive_of(config.world)
+        self._fleet = parked_fleet(zones, np.random.default_rng(seed).permutation(len(zones)) / len(zones))
+        self._xy, self._yaw = start[:, :2].copy(), start[:, 2].copy()
+        self._velocity, self._yaw_rate = np.zeros_like(self._xy), np.zeros_like(self._yaw)
+        self._zones = self.layout.zone_map.locate(self._xy)
+        self._steps, self._owed = 0, 0.0
+        # Often enough that a robot cannot drive across a whole pad unseen.
+        pad = self.layout.columns * self.layout.slot_angle * float(self.layout.lane_radii[0])
+        self._steps_per_look = max(1, int(pad / 2 / (self.spec.speed * self.spec.step)))
+        self._trips = Trips(self.layout.robots)
+        self._closest, self._overlaps = math.inf, 0
+        self._left_floor = np.zeros(self.layout.robots, dtype=np.bool_)
+
+    @property
+    def time(self) -> float:
+        """Simulated time since the start [s]."""
+        return self._steps * self.spec.step
+
+    @property
+    def poses(self) -> _Floats:
+        """Poses [robot, (x, y, yaw)] in [m, m, rad], frame `map`."""
+        return np.column_stack([self._xy, self._yaw])
+
+    @property
+    def velocities(self) -> _Floats:
+        """Velocities [robot, (vx, vy, yaw rate)] over the last step, in [m/s, m/s, rad/s]."""
+        return np.column_stack([self._velocity, self._yaw_rate])
+
+    @property
+    def zones(self) -> _Ints:
+        """True zone of every robot [robot], by the zone map with its hysteresis."""
+        return self._zones.copy()
+
+    def hear(self, priority: int) -> None:
+        """Nothing: driving does not depend on the priority."""
+
+    def send(self, robots: ArrayLike, goals: ArrayLike) -> None:
+        """Send robots [m] to their own slots in zones goals [m]; sending the goal a robot has changes nothing.
+
+        Raises:
+            ValueError: shapes differ, or a robot or zone does not exist.
+        """
+        who = _zone_array("robots", robots, None, self.layout.robots)
+        where = _zone_array("goals", goals, who.shape, self.layout.zones)
+        new = where != self._fleet.goal[who]
+        who, where = who[new], where[new]
+        free_flow = redirect(self._fleet, self._ring, self._drive, self._xy, self._velocity, who, where)
+        self._trips.send(who, free_flow, self.time)
+
+    def advance(self, seconds: float) -> None:
+        """Simulate for `seconds`, rounded to whole physics steps; what is rounded off is made up for later."""
+        self._owed += seconds
+        steps = max(0, round(self._owed / self.spec.step))
+        self._owed -= steps * self.spec.step
+        for _ in range(steps):
+            self._step()
+            if self._steps % self._steps_per_look == 0:
+                self._look()
+        self._look()
+
+    def statistics(self) -> dict[str, Any]:
+        """Cumulative, JSON-ready: what became of goals (`Trips`), and what every physics step looked like.
+
+        `min_separation` is the smallest distance of two centres over two radii; `overlaps` counts pairs and steps below
+        0.8 of that; `off_floor` counts robots that ever left the ring by 1 m (bullet: or tilted, sank or rose).
+        """
+        return {
+            **self._trips.statistics(self.time),
+            "min_separation": self._closest / self._diameter if math.isfinite(self._closest) else None,
+            "overlaps": self._overlaps,
+            "off_floor": int(np.count_nonzero(self._left_floor)),
+        }
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    @abstractmethod
+    def _move(self, velocity: _Floats, yaw_rate: _Floats) -> None:
+        """Drive for one step with velocity [robot, 2] and yaw_rate [robot]; set _xy, _yaw, and mark _left_floor."""
+
+    @property
+    def _diameter(self) -> float:
+        return 2 * self.spec.layout.robot_radius
+
+    def _step(self) -> None:
+        step, before, yaw_before = self.spec.step, self._xy, self._yaw
+        wanted = steer(self._fleet, self._ring, self._drive, before, self._velocity)
+        self._move(wanted, _yaw_rates(wanted, yaw_before, _YAW_RATE, step))
+        self._steps += 1
+        self._velocity = (self._xy - before) / step
+        self._yaw_rate = wrapped(self._yaw - yaw_before) / step
+        closest, overlaps = _separation(self._xy, 0.8 * self._diameter)
+        self._closest, self._overlaps = min(self._closest, closest), self._overlaps + overlaps
+        self._left_floor |= np.hypot(self._xy[:, 0], self._xy[:, 1]) > self.layout.outer_radius + 1.0
+        self._trips.arrive((self._fleet.phase == PARKED) & (self._fleet.zone == self._fleet.goal), self.time)
+
+    def _look(self) -> None:
+        self._zones = self.layout.zone_map.locate(self._xy, self._zones)
+
+
+def _zone_array(name: str, values: ArrayLike, shape: tuple[int, ...] | None, end: int) -> _Ints:
+    """Values as int64 of the given shape (None: any [m]) in 0..end-1."""
+    array = np.asarray(values)
+    if array.size == 0:
+        array = array.astype(np.int64)
+    if array.ndim != 1 or (shape is not None and array.shape != shape):
+        raise ValueError(f"{name}: expected shape {shape or '[m]'}, got {array.shape}")
+    if array.dtype.kind not in "iu" or (array.size and not (array.min() >= 0 and array.max() < end)):
+        raise ValueError(f"{name}: expected integers from 0 to {end - 1}")
+    return array.astype(np.int64)
+
+
+def wrapped(angle: _Floats) -> _Floats:
+    """Angles [rad] in [-π, π)."""
+    return (angle + math.pi) % (2 * math.pi) - math.pi
+
+
+def _yaw_rates(velocity: _Floats, yaw: _Floats, limit: float, step: float) -> _Floats:
+    """Rates [robot] in [rad/s], |rate| <= limit, that turn moving robots into the direction they drive in."""
+    rates = np.clip(wrapped(np.arctan2(velocity[:, 1], velocity[:, 0]) - yaw) / step, -limit, limit)
+    return np.where(np.sum(velocity**2, axis=1) > 0.1**2, rates, 0.0)
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _separation(xy: _Floats, overlap: float) -> tuple[float, int]:
+    """Smallest distance [m] of two points xy [point, 2], and how many pairs are nearer than `overlap` [m].
+
+    Sweeps the points by x, so it looks only at pairs that are near in x.
+    """
+    order = np.argsort(xy[:, 0])
+    closest, overlaps = np.inf, 0
+    for a in range(len(order)):
+        x, y = xy[order[a]]
+        for b in range(a + 1, len(order)):
+            if xy[order[b], 0] - x > max(min(closest, 2 * overlap), overlap):
+                break
+            distance = math.hypot(xy[order[b], 0] - x, xy[order[b], 1] - y)
+            closest = min(closest, distance)
+            overlaps += distance < overlap
+    return closest, overlaps

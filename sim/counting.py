@@ -1,0 +1,40 @@
+"""Counting P_l in a world: transitions per tick under uniformly random moves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meanfleet.ring import MOVES, shifted
+
+from .backends.protocol import Backend
+
+
+def count_transitions(
+    world: Backend,
+    zones: int,
+    tick: float,
+    ticks: int,
+    seed: int,
+    warm_up: int = 5,
+    progress: Callable[[int], None] | None = None,
+) -> NDArray[np.int64]:
+    """Drive all robots at random for `ticks` ticks of `tick` seconds; returns counts [zone, move, next zone].
+
+    The first `warm_up` ticks are not counted: the robots still stand in their start slots.
+    """
+    rng = np.random.default_rng(np.random.SeedSequence([seed, 3]))
+    counts = np.zeros((zones, MOVES, zones), dtype=np.int64)
+    robots = np.arange(len(world.zones))
+    for number in range(warm_up + ticks):
+        before = world.zones
+        moves = rng.integers(MOVES, size=len(robots))
+        world.send(robots, shifted(before, moves, zones))
+        world.advance(tick)
+        if number >= warm_up:
+            np.add.at(counts, (before, moves, world.zones), 1)
+        if progress is not None:
+            progress(number + 1)
+    return counts

@@ -1,0 +1,82 @@
+"""What a returned pair is worth and how far it can be from an equilibrium (MATH §5), in the k-robot system."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .bounds import ValueInterval, fixed_point
+from .game import FloatArray, Game
+from .global_learning import BestDispatch
+from .local_learning import improve
+from .surrogate import Surrogate
+
+IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """Two gaps, each with its kind, and the pair's value.
+
+    Attributes:
+        k: robots in the surrogate.
+        value_low, value_high: interval of J at the start law.
+        global_gap: no dispatcher does better against π_l by more than this, in any state.
+        global_kind: "exact" (proven) or "estimate".
+        local_gap_low: rise of J that L-LEARN still found, 0 for an equilibrium.
+        local_gap_high: no π_l does better against this dispatcher by more than this.
+        local_kind: how `local_gap_high` is known.
+    """
+
+    k: int
+    value_low: float
+    value_high: float
+    global_gap: float
+    global_kind: str
+    local_gap_low: float
+    local_gap_high: float
+    local_kind: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+def certify(
+    surrogate: Surrogate, best: BestDispatch, table: IntArray, value: ValueInterval, tolerance: float
+) -> Certificate:
+    """Certificate of the pair (table, surrogate's π_l) with its value, given the exact best response to that π_l."""
+    start = surrogate.system.start
+    low, high = value.mean(start)
+    gap = float(np.max(best.optimal.middle - value.middle)) + best.optimal.half + value.half
+    found = improve(surrogate, table, tolerance)
+    loose = single_robot_bound(surrogate.system.game)
+    return Certificate(
+        k=surrogate.system.k,
+        value_low=low,
+        value_high=high,
+        global_gap=max(gap, 0.0),
+        global_kind="exact",
+        local_gap_low=max(found.value.mean(start)[0] - high, 0.0),
+        local_gap_high=max(loose - low, 0.0),
+        local_kind="upper bound, loose: one robot that also chooses the dispatch",
+    )
+
+
+def single_robot_bound(game: Game, tolerance: float = 1e-9) -> float:
+    """Upper bound of J of every pair: one robot that sees all and chooses the dispatch too.
+
+    The reward averages over robots, so no fleet earns more than its best robot would with the dispatcher in its hand.
+    """
+    reward = game.r_g[:, None, :, None] + game.r_l.transpose(1, 0, 2)[:, :, None, :]  # [s_g, z, a_g, a_l]
+
+    def backup(values: FloatArray) -> FloatArray:
+        future = np.einsum("sbt,zsay,ty->szba", game.P_g, game.P_l, values, optimize=True)
+        return np.asarray((reward + game.discount * future).max(axis=(2, 3)))
+
+    value = fixed_point(backup, np.zeros((game.priorities, game.zones)), game.discount, tolerance)
+    law = game.start_priority[:, None] * (game.start_concentration / game.start_concentration.sum())[None, :]
+    return value.mean(law)[1]

@@ -1,0 +1,222 @@
+"""The game (MATH §1): one dispatcher, many identical robots, finite sets, common reward.
+
+s_g(t+1) ~ P_g[s_g, a_g, ·]        s_i(t+1) ~ P_l[s_i, s_g, a_i, ·]
+r(t) = r_g[s_g, a_g] + (1/n) Σ_i r_l[s_i, s_g, a_i]        J = E Σ_t γ^t r(t)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zipfile
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meanfleet.errors import UserError
+
+FloatArray = NDArray[np.float64]
+ROW_SUM_TOLERANCE = 1e-9
+_ARRAYS = ("P_g", "P_l", "r_g", "r_l", "start_priority", "start_concentration")
+
+
+class GameError(UserError):
+    """The arrays are not a game; the message names the offending index."""
+
+
+@dataclass(frozen=True, eq=False)
+class Game:
+    """A validated game; its arrays are read-only.
+
+    Attributes:
+        P_g: float64 [s_g, a_g, s_g'], law of the next priority.
+        P_l: float64 [z, s_g, a_l, z'], law of a robot's next zone; s_g is the priority before the step.
+        r_g: float64 [s_g, a_g], reward of the dispatcher per tick.
+        r_l: float64 [z, s_g, a_l], reward of one robot per tick (averaged over the fleet).
+        discount: γ in [0, 1).
+        start_priority: float64 [s_g], law of the first priority.
+        start_concentration: float64 [z], Dirichlet parameters from which the fleet's first distribution is drawn.
+
+    Raises:
+        GameError: wrong shape, not finite, negative, or a row that does not sum to 1.
+    """
+
+    P_g: FloatArray
+    P_l: FloatArray
+    r_g: FloatArray
+    r_l: FloatArray
+    discount: float
+    start_priority: FloatArray
+    start_concentration: FloatArray
+
+    def __post_init__(self) -> None:
+        for name in _ARRAYS:
+            array = _numeric(name, getattr(self, name))
+            array.setflags(write=False)
+            object.__setattr__(self, name, array)
+        object.__setattr__(self, "discount", float(self.discount))
+        self._check_shapes()
+        for name in _ARRAYS:
+            _check_finite(name, getattr(self, name))
+        if not 0 <= self.discount < 1:
+            raise GameError(f"discount is {self.discount}: expected a number in [0, 1)")
+        for name in ("P_g", "P_l", "start_priority"):
+            _check_law(name, getattr(self, name))
+        if (self.start_concentration <= 0).any():
+            zone = int(np.argmax(self.start_concentration <= 0))
+            raise GameError(
+                f"start_concentration[{zone}] is {self.start_concentration[zone]}: expected a number above 0"
+            )
+
+    def _check_shapes(self) -> None:
+        if self.P_g.ndim != 3 or self.P_l.ndim != 4:
+            raise GameError(
+                f"P_g has shape {self.P_g.shape} and P_l {self.P_l.shape}: "
+                "expected [s_g, a_g, s_g'] and [z, s_g, a_l, z']"
+            )
+        priorities, dispatches, _ = self.P_g.shape
+        zones, _, moves, _ = self.P_l.shape
+        expected = {
+            "P_g": (priorities, dispatches, priorities),
+            "P_l": (zones, priorities, moves, zones),
+            "r_g": (priorities, dispatches),
+            "r_l": (zones, priorities, moves),
+            "start_priority": (priorities,),
+            "start_concentration": (zones,),
+        }
+        for name, shape in expected.items():
+            actual = getattr(self, name).shape
+            if actual != shape or 0 in shape:
+                raise GameError(f"{name} has shape {actual}, expected {shape}, none of them 0")
+
+    @property
+    def priorities(self) -> int:
+        """|S_g|."""
+        return int(self.P_g.shape[0])
+
+    @property
+    def dispatches(self) -> int:
+        """|A_g|."""
+        return int(self.P_g.shape[1])
+
+    @property
+    def zones(self) -> int:
+        """|S_l|."""
+        return int(self.P_l.shape[0])
+
+    @property
+    def moves(self) -> int:
+        """|A_l|."""
+        return int(self.P_l.shape[2])
+
+    @property
+    def reward_scale(self) -> float:
+        """Largest absolute value of one tick's reward."""
+        return float(np.abs(self.r_g).max() + np.abs(self.r_l).max())
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over all arrays and γ: two games are the same game if and only if these agree."""
+        sha = hashlib.sha256(repr(self.discount).encode())
+        for name in _ARRAYS:
+            array = getattr(self, name)
+            sha.update(f"{name}{array.shape}".encode())
+            sha.update(np.ascontiguousarray(array).tobytes())
+        return sha.hexdigest()
+
+    def arrays(self) -> dict[str, FloatArray]:
+        """All arrays by name, `discount` as a 0-d array."""
+        return {name: getattr(self, name) for name in _ARRAYS} | {"discount": np.asarray(self.discount)}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, Any], where: str = "game") -> Game:
+        """Build a game from named arrays; the start is uniform where not given.
+
+        Raises:
+            GameError: an array is missing, unknown or invalid; the message begins with `where`.
+        """
+        known = {field.name for field in fields(cls)}
+        optional = {"start_priority", "start_concentration"}
+        missing = sorted(known - optional - set(arrays))
+        unknown = sorted(set(arrays) - known)
+        if missing or unknown:
+            what = f"lacks {', '.join(missing)}" if missing else f"has unknown {', '.join(unknown)}"
+            raise GameError(f"{where} {what}: expected {', '.join(sorted(known - optional))} and optionally the start")
+        full = dict(arrays)
+        if "start_priority" not in full:
+            full["start_priority"] = np.full(np.shape(arrays["P_g"])[0], 1 / max(np.shape(arrays["P_g"])[0], 1))
+        if "start_concentration" not in full:
+            full["start_concentration"] = np.ones(np.shape(arrays["P_l"])[0])
+        try:
+            return cls(**full)
+        except GameError as error:
+            raise GameError(f"{where}: {error}") from None
+
+    @classmethod
+    def from_npz(cls, path: str | os.PathLike[str]) -> Game:
+        """Read a game from the arrays of an .npz file.
+
+        Raises:
+            GameError: the file is unreadable, not an .npz of plain arrays, or not a game.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
+        except FileNotFoundError:
+            raise GameError(f"game file {path} does not exist") from None
+        except (OSError, ValueError, zipfile.BadZipFile, EOFError, AttributeError) as error:
+            raise GameError(f"{path} is not an .npz file of plain arrays ({error})") from None
+        return cls.from_arrays(arrays, str(path))
+
+    @classmethod
+    def from_yaml(cls, path: str | os.PathLike[str]) -> Game:
+        """Read the game that a configuration file describes.
+
+        Raises:
+            UserError: the configuration or the game in it is invalid.
+        """
+        from meanfleet.config import Config
+
+        return cls.from_config(Config.from_yaml(path))
+
+    @classmethod
+    def from_config(cls, config: Any) -> Game:
+        """Build the game of a `meanfleet.config.Config`; files it names are relative to it."""
+        from .warehouse import warehouse_game
+
+        if config.game.file is not None:
+            return cls.from_npz(Path(config.source).parent / config.game.file)
+        return warehouse_game(config)
+
+
+def _numeric(name: str, value: Any) -> FloatArray:
+    try:
+        return np.array(value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise GameError(f"{name} is not an array of numbers ({error})") from None
+
+
+def _at(array: FloatArray, flags: NDArray[np.bool_]) -> str:
+    index = np.unravel_index(int(np.argmax(flags)), array.shape)
+    return "[" + ", ".join(str(int(i)) for i in index) + "]"
+
+
+def _check_finite(name: str, array: FloatArray) -> None:
+    bad = ~np.isfinite(array)
+    if bad.any():
+        raise GameError(f"{name}{_at(array, bad)} is not a finite number")
+
+
+def _check_law(name: str, array: FloatArray) -> None:
+    negative = array < 0
+    if negative.any():
+        raise GameError(f"{name}{_at(array, negative)} is {array[negative][0]:g}: a probability cannot be negative")
+    sums = array.sum(axis=-1)
+    off = np.abs(sums - 1) > ROW_SUM_TOLERANCE
+    if off.any():
+        where = _at(sums, off).replace("]", ", :]") if array.ndim > 1 else ""
+        raise GameError(f"{name}{where} sums to {np.atleast_1d(sums)[np.atleast_1d(off)][0]:.12g}, expected 1")

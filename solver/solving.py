@@ -1,0 +1,115 @@
+"""From a game to a policy bundle: alternation, tables for fewer robots, certificates, the n-robot value."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import meanfleet
+from meanfleet.bundle import PolicyBundle, Table
+from meanfleet.config import SolverConfig
+from meanfleet.errors import UserError
+
+from .alternation import Equilibrium, best_equilibrium, starting_policies
+from .certificate import certify
+from .evaluation import evaluate
+from .game import FloatArray, Game
+from .global_learning import learn_exact, learn_sampled
+from .rollouts import fleet_return
+from .surrogate import KRobotSystem
+
+Progress = Callable[[str, float], None]
+LADDER = (1, 2, 5, 10, 20, 50, 100)
+
+
+def default_tables(k: int) -> tuple[int, ...]:
+    """Fewer robots may answer than were asked: a table each for k and for 1, 2, 5, 10, … below it."""
+    return (*(m for m in LADDER if m < k), k)
+
+
+def solve(
+    game: Game,
+    k: int | Sequence[int],
+    seed: int = 0,
+    *,
+    n: int = 1000,
+    settings: SolverConfig | None = None,
+    sampled: Sequence[int] = (),
+    samples: int = 30,
+    progress: Progress | None = None,
+) -> PolicyBundle:
+    """Learn both policies and return them as a bundle.
+
+    The alternation runs at the largest exact k; every other table is the dispatcher's best response to the π_l found.
+
+    Args:
+        game: the game.
+        k: robots polled per tick; one number adds tables for fewer robots (`default_tables`), a list is taken as is.
+        seed: for random starts, the sampled backup and the rollouts.
+        n: fleet size of the n-robot value.
+        settings: tolerance, starts, alternations; the defaults of `SolverConfig` otherwise.
+        sampled: those of k to be learned by the sampled backup (certificate: an estimate).
+        samples: draws per backup of the sampled backup.
+        progress: called with a label and a number as the work goes on.
+
+    Raises:
+        UserError: no k, k < 1, or k too large for the exact backup.
+    """
+    settings = settings or SolverConfig()
+    ks = default_tables(k) if isinstance(k, int) else tuple(sorted(set(k)))
+    exact = [m for m in ks if m not in set(sampled)]
+    if not ks or min(ks) < 1:
+        raise UserError(f"k = {k}: at least one robot must be polled")
+    # With no exact table wanted, the robots' policy still comes from an exact alternation, at a small k.
+    lead = max(exact) if exact else min(5, *ks)
+    starts = starting_policies(game, settings.starts, seed)
+    equilibrium = best_equilibrium(
+        KRobotSystem(game, lead), starts, settings.tolerance, settings.eta, settings.alternations, progress
+    )
+    tables = []
+    for m in ks:
+        if progress is not None:
+            progress("table", float(m))
+        if m in exact:
+            tables.append(_exact_table(game, m, equilibrium, settings.tolerance, n, seed))
+        else:
+            tables.append(_sampled_table(game, m, equilibrium.policy, samples, n, seed))
+    how: dict[str, Any] = {
+        "settings": settings.model_dump(mode="json") | {"sampled": list(sampled), "samples": samples},
+        "seed": seed,
+        "n": n,
+        "alternation": {
+            "k": lead,
+            "start": equilibrium.start,
+            "settled": equilibrium.settled,
+            "trace": list(equilibrium.trace),
+        },
+        "versions": {"meanfleet": meanfleet.__version__}
+        | {name: importlib.metadata.version(name) for name in ("numpy", "numba", "scipy")},
+    }
+    return PolicyBundle(game=game, local_policy=equilibrium.policy, tables=tuple(tables), how=how)
+
+
+def _exact_table(game: Game, k: int, equilibrium: Equilibrium, tolerance: float, n: int, seed: int) -> Table:
+    if equilibrium.surrogate.system.k == k:
+        surrogate, best, table, value = equilibrium.surrogate, equilibrium.best, equilibrium.table, equilibrium.value
+    else:
+        surrogate = KRobotSystem(game, k).under(equilibrium.policy)
+        best = learn_exact(surrogate, tolerance)
+        table, value = best.table, evaluate(surrogate, best.table, tolerance / 8, best.optimal.middle)
+    certificate = certify(surrogate, best, table, value, tolerance).as_dict()
+    fleet = fleet_return(game, table, equilibrium.policy, k, n=max(n, k), seed=seed)
+    return Table(k=k, dispatch=table, certificate=certificate | {"fleet": asdict(fleet) | {"n": max(n, k)}})
+
+
+def _sampled_table(game: Game, k: int, policy: FloatArray, samples: int, n: int, seed: int) -> Table:
+    best = learn_sampled(game, policy, k, samples, seed=seed)
+    fleet = fleet_return(game, best.table, policy, k, n=max(n, k), seed=seed)
+    certificate = {
+        "k": k,
+        "global_kind": f"estimate: sampled backup, {samples} draws, {best.optimal.backups} backups",
+        "fleet": asdict(fleet) | {"n": max(n, k)},
+    }
+    return Table(k=k, dispatch=best.table, certificate=certificate)
