@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .errors import UserError
 from .files import replacing
+from .ring import MOVES
 from .solver.game import ROW_SUM_TOLERANCE, Game, GameError
 from .solver.histograms import count_histograms, rank
 
@@ -116,6 +117,15 @@ class PolicyBundle:
             raise UserError(
                 f"{where} has no table for k = {k}, only for k = {_listed(self.ks)}: "
                 f"choose one of these or solve again with -k {k}"
+            )
+
+    def require_zones(self, zones: int) -> None:
+        """Raise UserError unless priorities, dispatches and robots' zones are the same `zones` zones on a ring."""
+        game = self.game
+        if {game.zones, game.priorities, game.dispatches} != {zones} or game.moves != MOVES:
+            raise UserError(
+                f"the policy is for {game.zones} zones, {game.priorities} priorities, {game.dispatches} dispatches and "
+                f"{game.moves} moves, but the configuration has a ring of {zones} zones: solve for this configuration"
             )
 
     @cached_property

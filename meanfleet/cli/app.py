@@ -8,7 +8,7 @@ import typer
 
 import meanfleet
 
-from . import inspecting, simulating, solving
+from . import inspecting, running, simulating, solving
 
 app = typer.Typer(
     help="A fleet dispatcher that polls k robots instead of n: solve, simulate, run over ROS 2.",
@@ -37,3 +37,4 @@ app.command("inspect")(inspecting.inspect_command)
 app.command("simulate")(simulating.simulate_command)
 app.command("compare")(simulating.compare_command)
 app.command("count")(simulating.count_command)
+app.command("up")(running.up_command)

@@ -13,7 +13,6 @@ from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config
 from meanfleet.dispatcher_node.dispatcher import Dispatcher, Rule
 from meanfleet.errors import UserError
-from meanfleet.ring import MOVES
 from meanfleet.robot_node.robot import Robot, robot_seed
 from meanfleet.sim.backends.protocol import Backend
 from meanfleet.sim.start import start_zones
@@ -49,14 +48,7 @@ class Trajectory:
 
 def check_fit(config: Config, bundle: PolicyBundle, k: int) -> None:
     """Raise UserError unless the bundle can run this fleet with this k."""
-    game, zones = bundle.game, len(config.zones)
-    if game.zones != zones or game.priorities != zones or game.dispatches != zones:
-        raise UserError(
-            f"the policy is for {game.zones} zones, {game.priorities} priorities and {game.dispatches} dispatches, "
-            f"but {config.source} names {zones} zones: solve for this configuration"
-        )
-    if game.moves != MOVES:
-        raise UserError(f"the policy has {game.moves} moves, but robots on a ring have {MOVES}: solve for this ring")
+    bundle.require_zones(len(config.zones))
     if k > len(config.robots):
         raise UserError(f"k = {k}, but the fleet has {len(config.robots)} robots: lower k")
     bundle.require_k(k, "the policy")

@@ -16,7 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from meanfleet.config import Config
 from meanfleet.layout import RingLayout
 
-from ..traffic import PARKED, drive_of, parked_fleet, redirect, ring_of, steer
+from ..routes import PARKED, drive_of, parked_fleet, redirect, ring_of
+from ..traffic import steer
 
 _YAW_RATE = 3.0  # [rad/s] at most; robots are holonomic, so yaw only follows
 _LATE = 3.0  # a trip is late if it takes longer than this many free-flow times
@@ -113,7 +114,7 @@ class DrivingWorld(ABC):
         self._fleet = parked_fleet(zones, np.random.default_rng(seed).permutation(len(zones)) / len(zones))
         self._xy, self._yaw = start[:, :2].copy(), start[:, 2].copy()
         self._velocity, self._yaw_rate = np.zeros_like(self._xy), np.zeros_like(self._yaw)
-        self._zones = self.layout.zone_map.locate(self._xy)
+        self._zones, self._looked_at = self.layout.zone_map.locate(self._xy), self._xy.copy()
         self._steps, self._owed = 0, 0.0
         # Often enough that a robot cannot drive across a whole pad unseen.
         pad = self.layout.columns * self.layout.slot_angle * float(self.layout.lane_radii[0])
@@ -142,11 +143,13 @@ class DrivingWorld(ABC):
         """True zone of every robot [robot], by the zone map with its hysteresis."""
         return self._zones.copy()
 
-    def hear(self, priority: int) -> None:
+    def hear(self, priority: int) -> None:  # noqa: B027, not for backends to fill in
         """Nothing: driving does not depend on the priority."""
 
-    def send(self, robots: ArrayLike, goals: ArrayLike) -> None:
+    def send(self, robots: ArrayLike, goals: ArrayLike, moves: ArrayLike | None = None) -> None:
         """Send robots [m] to their own slots in zones goals [m]; sending the goal a robot has changes nothing.
+
+        How they get there is the traffic law's business: `moves` is not used.
 
         Raises:
             ValueError: shapes differ, or a robot or zone does not exist.
@@ -156,6 +159,8 @@ class DrivingWorld(ABC):
         new = where != self._fleet.goal[who]
         who, where = who[new], where[new]
         free_flow = redirect(self._fleet, self._ring, self._drive, self._xy, self._velocity, who, where)
+        # However short a trip is, its end shows only after a step that begins it and one that ends it.
+        free_flow = np.where(free_flow > 0, np.maximum(free_flow, 2 * self.spec.step), 0.0)
         self._trips.send(who, free_flow, self.time)
 
     def advance(self, seconds: float) -> None:
@@ -182,7 +187,7 @@ class DrivingWorld(ABC):
             "off_floor": int(np.count_nonzero(self._left_floor)),
         }
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027, backends may hold something
         """Nothing to release."""
 
     @abstractmethod
@@ -206,7 +211,9 @@ class DrivingWorld(ABC):
         self._trips.arrive((self._fleet.phase == PARKED) & (self._fleet.zone == self._fleet.goal), self.time)
 
     def _look(self) -> None:
-        self._zones = self.layout.zone_map.locate(self._xy, self._zones)
+        moved = np.flatnonzero((self._xy != self._looked_at).any(axis=1))
+        self._zones[moved] = self.layout.zone_map.locate(self._xy[moved], self._zones[moved])
+        self._looked_at = self._xy.copy()
 
 
 def _zone_array(name: str, values: ArrayLike, shape: tuple[int, ...] | None, end: int) -> _Ints:
@@ -232,7 +239,7 @@ def _yaw_rates(velocity: _Floats, yaw: _Floats, limit: float, step: float) -> _F
     return np.where(np.sum(velocity**2, axis=1) > 0.1**2, rates, 0.0)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _separation(xy: _Floats, overlap: float) -> tuple[float, int]:
     """Smallest distance [m] of two points xy [point, 2], and how many pairs are nearer than `overlap` [m].
 
@@ -243,7 +250,7 @@ def _separation(xy: _Floats, overlap: float) -> tuple[float, int]:
     for a in range(len(order)):
         x, y = xy[order[a]]
         for b in range(a + 1, len(order)):
-            if xy[order[b], 0] - x > max(min(closest, 2 * overlap), overlap):
+            if xy[order[b], 0] - x > max(closest, overlap):
                 break
             distance = math.hypot(xy[order[b], 0] - x, xy[order[b], 1] - y)
             closest = min(closest, distance)

@@ -1,0 +1,170 @@
+"""The dispatcher as a ROS 2 node: `ros2 run meanfleet dispatcher --ros-args -p config:=FILE -p policy:=FILE`.
+
+Every tick: draw k robots, subscribe to their zones, gather until all answered or the time is up (replacing the
+silent and the stale), decide, publish the priority, destroy the subscriptions.
+
+Parameters:
+    config (string): configuration (YAML).
+    policy (string): policy bundle (.npz).
+    n (int, 0): robots; 0: as the configuration says.
+    k (int, 0): robots polled per tick; 0: as the configuration says.
+    seed (int, 0): draws of robots and of the priority.
+    rule (string, learned): learned, hold or random.
+    checkpoint (string, ""): file in which the state is kept; an existing one is resumed.
+    startup_timeout (double, 20): [s, wall] to wait for all robots before the first tick.
+
+Subscribes: <robot>/zone (std_msgs/Header), k of them per tick, latched.
+Publishes: priority_zone (std_msgs/Header, latched), diagnostics (diagnostic_msgs/DiagnosticArray).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray
+from std_msgs.msg import Header
+
+from meanfleet.bundle import PolicyBundle
+from meanfleet.errors import UserError
+from meanfleet.files import write_json
+from meanfleet.ros.node import DIAGNOSTICS, LATCHED, Signals, WorkingNode, refuse_second, run
+
+from .conversions import priority_message, report_message, zone_sample
+from .dispatcher import Dispatcher
+from .gather import Gather
+from .report import tick_report
+
+WAIT = 0.02  # [s, wall] longest wait between two looks at the clock
+
+
+class DispatcherNode(WorkingNode):
+    """Thin: the decision is `Dispatcher`, the gathering `Gather`."""
+
+    def __init__(self, stopped: Signals) -> None:
+        super().__init__("dispatcher")
+        self.config = self.configuration()
+        policy = self.parameter("policy", "")
+        if not policy:
+            raise UserError("dispatcher needs the parameter 'policy': the path of a policy bundle (.npz)")
+        bundle = PolicyBundle.load(policy)
+        bundle.require_zones(len(self.config.zones))
+        settings = self.config.dispatcher
+        self.dispatcher = Dispatcher(
+            bundle,
+            self.config.robots,
+            self.parameter("k", 0) or settings.k,
+            seed=self.parameter("seed", 0),
+            dynamics=settings.priority_dynamics,
+            rule=self.parameter("rule", "learned"),
+        )
+        self.zone_index = {name: i for i, name in enumerate(self.config.zones)}
+        self.checkpoint = self.parameter("checkpoint", "")
+        self._resume()
+        self.deadline = time.monotonic() + self.parameter("startup_timeout", 20.0)
+        refuse_second(self, Header, "priority_zone", "another dispatcher", stopped)
+        self.priority_publisher = self.create_publisher(Header, "priority_zone", LATCHED)
+        self.diagnostics = self.create_publisher(DiagnosticArray, "diagnostics", DIAGNOSTICS)
+        self.subscriptions_of_tick: list[Any] = []
+        self.gather: Gather | None = None
+        self.next_tick: float | None = None
+        self.stamp, self.skipped, self.started = 0.0, 0, False
+
+    def work(self) -> float:
+        """Begin, continue or end a tick."""
+        if self.gather is not None:
+            return self._continue(self.gather)
+        if not self.started:
+            return self._wait_for_robots()
+        now, tick = self.ros_time(), self.config.dispatcher.tick
+        if now <= 0:
+            return WAIT
+        if self.next_tick is None or now < self.next_tick - 2 * tick:  # first look, or the clock jumped back
+            self.next_tick = math.ceil(now / tick) * tick
+        if now < self.next_tick:
+            return WAIT
+        late = math.floor((now - self.next_tick) / tick)
+        self.skipped += late
+        self.stamp = self.next_tick + late * tick
+        self.next_tick = self.stamp + tick
+        self._begin()
+        return 0.0
+
+    def _wait_for_robots(self) -> float:
+        """Count the robots whose zone topic has a publisher; begin when all have, or the time is up."""
+        seen = sum(self.count_publishers(f"{name}/zone") > 0 for name in self.config.robots)
+        if seen == len(self.config.robots) or time.monotonic() > self.deadline:
+            self.started = True
+            self.get_logger().info(f"{seen} of {len(self.config.robots)} robots found, first tick follows")
+            return 0.0
+        self.get_logger().info(
+            f"waiting for robots: {seen} of {len(self.config.robots)} found", throttle_duration_sec=2.0
+        )
+        return 0.1
+
+    def _begin(self) -> None:
+        settings = self.config.dispatcher
+        names = self.dispatcher.sample()
+        self.gather = Gather(names, time.monotonic(), settings.gather_timeout, settings.max_age, self.dispatcher.more)
+        self._ask(names)
+
+    def _ask(self, names: tuple[str, ...] | list[str]) -> None:
+        for name in names:
+            self.subscriptions_of_tick.append(
+                self.listen(Header, f"{name}/zone", lambda message, name=name: self._store(name, message), LATCHED)
+            )
+
+    def _store(self, name: str, message: Any) -> None:
+        if self.gather is not None:
+            zone, stamp = zone_sample(message, self.zone_index)
+            self.gather.receive(name, zone, self.ros_time() - stamp)
+
+    def _continue(self, gather: Gather) -> float:
+        now = time.monotonic()
+        self._ask(gather.replace(now))
+        if not gather.done(now):
+            return 0.005
+        for subscription in self.subscriptions_of_tick:
+            self.destroy_subscription(subscription)
+        self.subscriptions_of_tick = []
+        self.gather = None
+        self._decide(gather, now - gather.began)
+        return 0.0
+
+    def _decide(self, gather: Gather, gather_seconds: float) -> None:
+        self.dispatcher.observe(gather.zones)
+        self.dispatcher.decide()
+        decision = self.dispatcher.last
+        assert decision is not None
+        self.priority_publisher.publish(priority_message(self.config.zones[decision.priority], self.stamp))
+        clashes = max(self.count_publishers("priority_zone") - 1, 0)
+        report = tick_report(gather, decision, self.config.zones, self.stamp, gather_seconds, self.skipped, clashes)
+        self.diagnostics.publish(report_message(report))
+        if report.level != "ok":
+            self.get_logger().warning(report.message, throttle_duration_sec=5.0)
+        if self.checkpoint:
+            write_json(self.checkpoint, self.dispatcher.state())
+
+    def _resume(self) -> None:
+        if not self.checkpoint or not Path(self.checkpoint).exists():
+            return
+        try:
+            self.dispatcher.restore(json.loads(Path(self.checkpoint).read_text()))
+        except (OSError, ValueError) as error:
+            raise UserError(f"checkpoint {self.checkpoint} cannot be resumed ({error}): remove it") from None
+        self.get_logger().info(
+            f"resuming at tick {self.dispatcher.tick} with priority {self.config.zones[self.dispatcher.priority]}"
+        )
+
+
+def main() -> None:
+    """Entry point of `ros2 run meanfleet dispatcher`."""
+    sys.exit(run(DispatcherNode))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""`meanfleet up`: the process graph on a machine without the `launch` package."""
+
+from __future__ import annotations
+
+import json as json_module
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .common import BackendName, Json, Seed, console, print_json
+
+
+def up_command(
+    config: Annotated[Path | None, typer.Argument(help="Configuration (default: the demo's).")] = None,
+    policy: Annotated[Path | None, typer.Option("--policy", "-p", help="Bundle (default: solved, cached).")] = None,
+    n: Annotated[int, typer.Option("--n", "-n", min=0, help="Robots; 0: the configuration's.")] = 0,
+    k: Annotated[int, typer.Option("--k", "-k", min=0, help="Robots polled per tick; 0: the configuration's.")] = 0,
+    backend: BackendName = None,
+    gui: Annotated[bool, typer.Option("--gui", help="Open PyBullet's window.")] = False,
+    rule: Annotated[str, typer.Option(help="Dispatcher: learned, hold or random.")] = "learned",
+    duration: Annotated[float, typer.Option(min=0, help="Simulated seconds; 0: until Ctrl-C.")] = 0.0,
+    real_time_factor: Annotated[float, typer.Option(help="0: as fast as possible; -1: the configuration's.")] = -1.0,
+    seed: Seed = 0,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for log, summary, output of nodes.")] = None,
+    json: Json = False,
+) -> None:
+    """Start world, robots, dispatcher and monitor as ROS 2 processes; Ctrl-C ends them all.
+
+    Example: meanfleet up --n 20 --k 5 --duration 240 --out out/run
+    """
+    given = {
+        "config": str(config or ""),
+        "policy": str(policy or ""),
+        "n": n,
+        "k": k,
+        "backend": backend or "",
+        "gui": gui,
+        "rule": rule,
+        "duration": duration,
+        "real_time_factor": real_time_factor,
+        "seed": seed,
+        "out": str(out or ""),
+    }
+    with tempfile.TemporaryDirectory(prefix="meanfleet-") as scratch:
+        folder = out or Path(scratch)
+        code = start(given | {"out": str(folder)}, folder / "logs", quiet=json)
+        if code:
+            raise typer.Exit(code)
+        summary = folder / "summary.json"
+        if not summary.exists():
+            return
+        content = json_module.loads(summary.read_text())
+    if json:
+        print_json(content)
+    else:
+        console.print(headline(content) + (f"; details in {out}" if out else ""))
+
+
+def start(given: dict[str, object], logs: Path, quiet: bool = False) -> int:
+    """Run the graph of the given arguments to its end; returns the exit code."""
+    from meanfleet.running.graph import warehouse_graph
+    from meanfleet.running.supervisor import Supervisor
+
+    return Supervisor(warehouse_graph(given), logs, quiet=quiet).run()
+
+
+def headline(summary: dict[str, object]) -> str:
+    """A run's summary in one sentence."""
+    dispatcher, messages, world = summary["dispatcher"], summary["messages"], summary["world"]
+    assert isinstance(dispatcher, dict)
+    assert isinstance(messages, dict)
+    assert isinstance(world, dict)
+    text = (
+        f"{summary['ticks']} ticks, {dispatcher['complete_fraction']:.1%} complete, "
+        f"{messages['robots_heard_per_tick']:.1f} of {summary['robots']} robots heard per tick"
+    )
+    if "real_time_factor" in world:
+        text += f", {world['real_time_factor']:.1f} x real time"
+    if isinstance(reward := summary.get("reward"), dict):
+        text += f", reward per tick {reward['per_tick']:.2f}"
+    return text

@@ -1,0 +1,181 @@
+"""Starting, running and ending a node, and the qualities of service of the interface.
+
+The loop is `spin_once` of the EventsExecutor plus the node's own `work()`: callbacks store, `work` decides. The
+executor swallows exceptions of callbacks, so they are kept and raised from the loop; it does not end on SIGTERM, so
+signals are handled here.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import Any
+
+import rclpy
+from rclpy.experimental import EventsExecutor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.signals import SignalHandlerOptions
+
+from meanfleet.config import Config
+from meanfleet.errors import UserError
+
+from .conversions import to_seconds
+
+LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+GOAL = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
+DIAGNOSTICS = QoSProfile(depth=50, reliability=ReliabilityPolicy.RELIABLE)
+
+DISCOVERY_SECONDS = 1.5  # [s, wall] to learn who is there already
+LEASE_SECONDS = 25.0  # [s, wall] after which a killed process has left the graph
+
+
+class WorkingNode(Node):  # type: ignore[misc]
+    """A node whose callbacks only store and whose `work` decides.
+
+    Parameters of every node: `config` (YAML file), `policy` (bundle), `n` (robots, 0: the configuration's), `seed`.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.failure: BaseException | None = None
+
+    def parameter(self, name: str, default: Any) -> Any:
+        """Declare a parameter with its default and return its value.
+
+        Raises:
+            UserError: the value given has another type.
+        """
+        try:
+            return self.declare_parameter(name, default).value
+        except rclpy.exceptions.InvalidParameterTypeException as error:
+            raise UserError(f"parameter '{name}' of {self.get_name()}: {error}") from None
+
+    def configuration(self) -> Config:
+        """The configuration that the parameters `config` and `n` name."""
+        path, n = self.parameter("config", ""), self.parameter("n", 0)
+        if not path:
+            raise UserError(f"{self.get_name()} needs the parameter 'config': the path of a configuration (YAML)")
+        if n < 0:
+            raise UserError(f"parameter 'n' of {self.get_name()} is {n}: expected a number of robots, or 0")
+        return Config.from_yaml(path).with_robots(n or None)
+
+    def ros_time(self) -> float:
+        """ROS time [s]; 0 until a simulated clock is heard."""
+        return float(self.get_clock().now().nanoseconds) * 1e-9
+
+    def guarded(self, callback: Callable[..., None]) -> Callable[..., None]:
+        """A callback whose exception ends the node instead of vanishing in the executor."""
+
+        def call(*arguments: Any) -> None:
+            try:
+                callback(*arguments)
+            except BaseException as error:
+                self.failure = self.failure or error
+
+        return call
+
+    def listen(self, kind: Any, topic: str, callback: Callable[..., None], qos: QoSProfile) -> Any:
+        """Subscribe with a guarded callback."""
+        return self.create_subscription(kind, topic, self.guarded(callback), qos)
+
+    def work(self) -> float:
+        """Do what is due; return how long to wait for the next event at most [s, wall]."""
+        raise NotImplementedError
+
+    def finish(self) -> None:
+        """Called once before the node ends, with the context still valid."""
+
+
+def refuse_second(node: WorkingNode, kind: Any, topic: str, what: str, stopped: Callable[[], bool]) -> None:
+    """Raise UserError if somebody else already publishes `topic`.
+
+    A publisher that is seen but silent may be the ghost of a killed process: it is given the lease to vanish.
+    """
+    heard: list[bool] = []
+    volatile = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+    listener = node.listen(kind, topic, lambda _: heard.append(True), volatile)
+    executor = EventsExecutor()
+    executor.add_node(node)
+    began = time.monotonic()
+    try:
+        while not stopped() and not heard:
+            executor.spin_once(timeout_sec=0.05)
+            waited = time.monotonic() - began
+            if waited > DISCOVERY_SECONDS and node.count_publishers(topic) == 0:
+                return
+            if waited > LEASE_SECONDS:
+                break
+    finally:
+        node.destroy_subscription(listener)
+        executor.remove_node(node)
+        executor.shutdown()
+    if not stopped():
+        raise UserError(
+            f"{what} already publishes '{node.resolve_topic_name(topic)}' on this ROS domain: stop it, "
+            "or choose another ROS_DOMAIN_ID"
+        )
+
+
+class Signals:
+    """SIGINT and SIGTERM ask for the end; the loop looks."""
+
+    def __init__(self) -> None:
+        self.received = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._note)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.received = True
+
+    def __call__(self) -> bool:
+        return self.received
+
+
+def run(make: Callable[[Signals], WorkingNode], arguments: Sequence[str] | None = None) -> int:
+    """Make a node and let it work until a signal, its own `SystemExit` or an error; returns the exit code."""
+    stopped = Signals()
+    node: WorkingNode | None = None
+    code = 0
+    try:
+        rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+        node = make(stopped)
+        executor = EventsExecutor()
+        executor.add_node(node)
+        wait = 0.0
+        while not stopped() and node.failure is None:
+            executor.spin_once(timeout_sec=wait)
+            wait = node.work()
+        if node.failure is not None:
+            raise node.failure
+    except UserError as error:
+        print(f"{node.get_name() if node else 'meanfleet'}: {error}", file=sys.stderr, flush=True)
+        code = UserError.exit_code
+    except SystemExit as end:
+        code = int(end.code or 0)
+    except rclpy.exceptions.InvalidNodeNameException as error:
+        print(f"meanfleet: {error}", file=sys.stderr, flush=True)
+        code = UserError.exit_code
+    finally:
+        if node is not None:
+            node.finish()
+            node.destroy_node()
+        rclpy.try_shutdown()
+    return code
+
+
+__all__ = [
+    "DIAGNOSTICS",
+    "GOAL",
+    "LATCHED",
+    "Parameter",
+    "Signals",
+    "WorkingNode",
+    "refuse_second",
+    "run",
+    "to_seconds",
+]

@@ -1,0 +1,125 @@
+"""The graph of processes of a warehouse run: one description, started by the launch file and by `meanfleet up`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from meanfleet.bundle import PolicyBundle
+from meanfleet.config import Config
+from meanfleet.errors import UserError, suggestion
+from meanfleet.files import writable_folder
+from meanfleet.resources import config_file
+
+from .policies import cached_policy
+from .simulation import check_fit
+
+MODULES = {
+    "world": "meanfleet.sim.node",
+    "robot": "meanfleet.robot_node.node",
+    "dispatcher": "meanfleet.dispatcher_node.node",
+    "monitor": "meanfleet.running.node",
+}
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An argument of a run, as launch argument and as command-line option."""
+
+    name: str
+    default: bool | int | float | str
+    help: str
+
+
+ARGUMENTS: tuple[Argument, ...] = (
+    Argument("config", "", "configuration (YAML); empty: the demo's"),
+    Argument("policy", "", "policy bundle (.npz); empty: solved once for the configuration and kept in the cache"),
+    Argument("n", 0, "robots; 0: as the configuration says"),
+    Argument("k", 0, "robots polled per tick; 0: as the configuration says"),
+    Argument("backend", "", "bullet, kinematic or model; empty: as the configuration says"),
+    Argument("gui", False, "open PyBullet's window"),
+    Argument("rule", "learned", "dispatcher: learned, hold or random"),
+    Argument("duration", 0.0, "[s, simulated] until the run ends; 0: until interrupted"),
+    Argument("real_time_factor", -1.0, "simulated per wall seconds; 0: as fast as possible; -1: configuration"),
+    Argument("seed", 0, "of start, robots and dispatcher"),
+    Argument("out", "", "folder for the run's log and summary; empty: none"),
+)
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process: the executable of `ros2 run meanfleet EXECUTABLE` and its ROS parameters."""
+
+    executable: str
+    parameters: dict[str, Any]
+
+    @property
+    def module(self) -> str:
+        """Python module of the executable."""
+        return MODULES[self.executable]
+
+
+def warehouse_graph(given: Mapping[str, Any], solve_missing: bool = True) -> tuple[Process, ...]:
+    """The processes of a run, in the order they are started; the run ends when the last one, the monitor, does.
+
+    Args:
+        given: arguments by name, as values or as text; those not given have their defaults.
+        solve_missing: solve the game if no policy is given and none is cached.
+
+    Raises:
+        UserError: an unknown argument, a value of the wrong type, or parts that do not fit together.
+    """
+    run = parse_arguments(given)
+    path = Path(run["config"]) if run["config"] else config_file("demo.yaml")
+    config = Config.from_yaml(path).with_robots(run["n"] or None)
+    k = run["k"] or config.dispatcher.k
+    policy = run["policy"] or (str(cached_policy(config, k)) if solve_missing else "")
+    if policy:
+        check_fit(config, PolicyBundle.load(policy), k)
+    if run["out"]:
+        run["out"] = str(writable_folder(run["out"]).resolve())
+    common = {"config": str(path.resolve()), "n": run["n"]}
+    policies = {"policy": str(Path(policy).resolve()) if policy else ""}
+    world = {name: run[name] for name in ("backend", "gui", "real_time_factor", "seed")}
+    steering = {"k": run["k"], "rule": run["rule"], "seed": run["seed"]}
+    watching = {"duration": run["duration"], "out": run["out"]}
+    simulated = {"use_sim_time": True}
+    return (
+        Process("world", common | world),
+        Process("robot", common | policies | {"seed": run["seed"]} | simulated),
+        Process("dispatcher", common | policies | steering | simulated),
+        Process("monitor", common | policies | watching | simulated),
+    )
+
+
+def parse_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
+    """All arguments with their types, from values or texts.
+
+    Raises:
+        UserError: an unknown argument or a value of the wrong type.
+    """
+    known = {argument.name: argument for argument in ARGUMENTS}
+    for name in given:
+        if name not in known:
+            raise UserError(f"unknown argument {name!r}{suggestion(name, known)}")
+    return {argument.name: _parse(argument, given.get(argument.name, argument.default)) for argument in ARGUMENTS}
+
+
+def _parse(argument: Argument, value: Any) -> Any:
+    kind = type(argument.default)
+    if kind is bool:
+        if isinstance(value, bool):
+            return value
+        if str(value).lower() in ("true", "false", "1", "0"):
+            return str(value).lower() in ("true", "1")
+        raise UserError(f"argument {argument.name}: expected true or false, not {value!r}")
+    try:
+        parsed = kind(value)
+    except ValueError:
+        expected = {int: "a whole number", float: "a number"}[kind]
+        raise UserError(f"argument {argument.name}: expected {expected}, not {value!r}") from None
+    if isinstance(parsed, int | float) and (parsed != parsed or (parsed < 0 and parsed != argument.default)):
+        raise UserError(f"argument {argument.name}: expected 0 or more, not {value!r}")
+    return parsed

@@ -1,0 +1,90 @@
+"""The log of a run over ROS: what the nodes said in diagnostics, one JSON object per line, and its reading."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from meanfleet.bundle import PolicyBundle
+from meanfleet.config import Config
+from meanfleet.errors import UserError
+
+from .simulation import Trajectory
+
+LOG = "run.jsonl"
+
+
+@dataclass
+class RunRecord:
+    """What was said, sorted by speaker.
+
+    Attributes:
+        ticks: the dispatcher's reports, one per tick.
+        acts: what each robot process did at a tick's stamp, by stamp.
+        world: the world's statuses, in order.
+    """
+
+    ticks: list[dict[str, Any]] = field(default_factory=list)
+    acts: dict[float, list[dict[str, Any]]] = field(default_factory=dict)
+    world: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, name: str, values: dict[str, Any]) -> bool:
+        """Sort in one status; True if it was a tick of the dispatcher."""
+        if name == "dispatcher":
+            self.ticks.append(values)
+            return True
+        if name == "world":
+            self.world.append(values)
+        elif name.startswith("robots ") and "moves" in values:
+            self.acts.setdefault(values["stamp"], []).append(values)
+        return False
+
+    @classmethod
+    def load(cls, folder: Path) -> RunRecord:
+        """Read a run's log from its folder.
+
+        Raises:
+            UserError: there is none.
+        """
+        record = cls()
+        try:
+            lines = (folder / LOG).read_text().splitlines()
+        except OSError as error:
+            raise UserError(f"no log of a run in {folder}: {error.strerror}") from None
+        for line in lines:
+            try:
+                entry = json.loads(line)
+                record.add(entry["name"], entry["values"])
+            except (ValueError, KeyError, TypeError):
+                continue  # the last line of a run that was killed
+        return record
+
+    def trajectory(self, config: Config, bundle: PolicyBundle) -> Trajectory:
+        """The ticks in which every robot acted, as a trajectory.
+
+        Zones are those the robots decided on; rewards follow from zones, moves, priority and dispatch.
+        """
+        index = {name: i for i, name in enumerate(config.robots)}
+        zone_index = {name: i for i, name in enumerate(config.zones)}
+        rows: list[tuple[Any, ...]] = []
+        for tick in self.ticks:
+            zones = np.full(len(index), -1)
+            moves = np.zeros(len(index), dtype=np.int64)
+            for act in self.acts.get(tick["stamp"], []):
+                robots = [index[name] for name in act["robots"]]
+                zones[robots], moves[robots] = act["zones"], act["moves"]
+            if (zones < 0).any():
+                continue
+            priority, dispatch = zone_index[tick["priority"]], zone_index[tick["dispatch"]]
+            game = bundle.game
+            reward = float(game.r_g[priority, dispatch] + game.r_l[zones, priority, moves].mean())
+            rows.append((priority, dispatch, zones, moves, reward, len(tick["messages"])))
+        if not rows:
+            raise UserError("the run has no tick in which all robots acted: let it run longer")
+        priority_, dispatch_, zones_, moves_, rewards, samples = map(np.array, zip(*rows, strict=True))
+        statistics = self.world[-1]["statistics"] if self.world else {}
+        return Trajectory(priority_, dispatch_, zones_, moves_, rewards, samples, statistics)

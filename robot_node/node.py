@@ -1,0 +1,153 @@
+"""The robots as a ROS 2 node, one or many per process: `ros2 run meanfleet robot --ros-args -p config:=FILE …`.
+
+Each robot reports its zone and, at every tick of the dispatcher, draws a move from its zone and the priority, and goes
+to its slot of the zone that the move leads to. Without a priority for `robot.priority_timeout` it holds its zone.
+
+Parameters:
+    config (string): configuration (YAML).
+    policy (string): policy bundle (.npz).
+    n (int, 0): robots of the fleet; 0: as the configuration says.
+    robots (string[], []): names of the robots of this process; empty: the whole fleet.
+    seed (int, 0): every robot draws from its own stream of this seed.
+
+Subscribes: priority_zone (std_msgs/Header, latched), <robot>/odom or what robot.pose_topic and pose_type say.
+Publishes: <robot>/zone (std_msgs/Header, latched, on change and as heartbeat), <robot>/goal_pose
+    (geometry_msgs/PoseStamped, on change), diagnostics (diagnostic_msgs/DiagnosticArray, every tick).
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import PoseStamped
+from rclpy.parameter import Parameter
+from rclpy.qos import qos_profile_sensor_data
+from std_msgs.msg import Header
+
+from meanfleet.bundle import PolicyBundle
+from meanfleet.errors import UserError, suggestion
+from meanfleet.layout import RingLayout
+from meanfleet.ros.conversions import diagnostics, to_seconds, zone_header
+from meanfleet.ros.node import DIAGNOSTICS, GOAL, LATCHED, Signals, WorkingNode, run
+
+from .conversions import POSE_TYPES, goal_message, position
+from .team import Team
+
+FLUSH = 0.02  # [s, wall] between two looks at new positions
+
+
+class RobotNode(WorkingNode):
+    """Thin: decisions are `Team`'s."""
+
+    def __init__(self, stopped: Signals) -> None:
+        super().__init__("robots")
+        self.config = self.configuration()
+        policy = self.parameter("policy", "")
+        if not policy:
+            raise UserError("robots needs the parameter 'policy': the path of a policy bundle (.npz)")
+        bundle = PolicyBundle.load(policy)
+        bundle.require_zones(len(self.config.zones))
+        layout = RingLayout.from_config(self.config)
+        self.names = self._own_robots()
+        fleet = {name: i for i, name in enumerate(self.config.robots)}
+        self.slots = layout.slots[[fleet[name] for name in self.names]]
+        settings = self.config.robot
+        self.team = Team(self.names, layout.zone_map, bundle, self.parameter("seed", 0), settings.heartbeat)
+        self.zone_index = {name: i for i, name in enumerate(self.config.zones)}
+        self.zone_publishers = [self.create_publisher(Header, f"{name}/zone", LATCHED) for name in self.names]
+        self.goal_publishers = [self.create_publisher(PoseStamped, f"{name}/goal_pose", GOAL) for name in self.names]
+        self.diagnostics = self.create_publisher(DiagnosticArray, "diagnostics", DIAGNOSTICS)
+        self.heard: tuple[float, str] | None = None  # the latest priority: stamp and zone name
+        self.acted, self.heard_at, self.holding = -1.0, 0.0, False
+        self.flushed, self.reported = 0.0, 0
+        kind = POSE_TYPES[settings.pose_type][0]
+        for index, name in enumerate(self.names):
+            topic = f"{name}/{settings.pose_topic}"
+            self.listen(kind, topic, lambda message, i=index: self._see(i, message), qos_profile_sensor_data)
+        self.listen(Header, "priority_zone", self._hear, LATCHED)
+
+    def _own_robots(self) -> tuple[str, ...]:
+        parameter = self.declare_parameter("robots", Parameter.Type.STRING_ARRAY)
+        names = tuple(parameter.value or ())
+        for name in names:
+            if name not in self.config.robots:
+                hint = suggestion(name, self.config.robots)
+                raise UserError(f"parameter 'robots': {name!r} is not in the fleet of {self.config.source}{hint}")
+        return names or self.config.robots
+
+    def _see(self, index: int, message: Any) -> None:
+        self.team.see(index, *position(message, self.config.robot.pose_type))
+
+    def _hear(self, message: Any) -> None:
+        self.heard = (to_seconds(message.stamp), message.frame_id)
+
+    def work(self) -> float:
+        """Report zones, act on a new priority, hold when there is none."""
+        now = time.monotonic()
+        due = self.heard is not None and self.heard[0] != self.acted
+        if due or now - self.flushed >= FLUSH:
+            self._report_zones()
+            self.flushed = now
+        if due:
+            self._act()
+        elif self.acted >= 0 and not self.holding:
+            self._watch_timeout()
+        return FLUSH
+
+    def _report_zones(self) -> None:
+        for robot, zone, stamp in self.team.reports():
+            self.zone_publishers[robot].publish(zone_header(self.config.zones[zone], stamp))
+            self.reported += 1
+
+    def _act(self) -> None:
+        assert self.heard is not None
+        stamp, name = self.heard
+        self.acted, self.heard_at, self.holding = stamp, self.ros_time(), False
+        priority = self.zone_index.get(name)
+        if priority is None:
+            self.get_logger().error(f"priority {name!r} is no zone of the configuration: ignored")
+            return
+        orders = self.team.act(priority)
+        self._send(orders.changed, stamp)
+        self._tell(
+            "ok",
+            f"{len(orders.robots)} robots acted on priority {name}",
+            {
+                "stamp": stamp,
+                "priority": name,
+                "robots": [self.names[i] for i in orders.robots],
+                "zones": orders.zones,
+                "moves": orders.moves,
+                "goals_sent": len(orders.changed),
+                "zone_messages": self.reported,
+            },
+        )
+
+    def _watch_timeout(self) -> None:
+        silent = self.ros_time() - self.heard_at
+        if silent > self.config.robot.priority_timeout:
+            self.holding = True
+            text = f"no priority for {silent:.1f} s: robots hold their zones"
+            self._send(self.team.hold(), self.ros_time())
+            self.get_logger().warning(text)
+            self._tell("warn", text, {"holding": list(self.names)})
+
+    def _send(self, changed: list[tuple[int, int]], stamp: float) -> None:
+        for robot, zone in changed:
+            x, y, yaw = self.slots[robot, zone].tolist()
+            self.goal_publishers[robot].publish(goal_message(x, y, yaw, stamp))
+
+    def _tell(self, level: str, text: str, values: dict[str, Any]) -> None:
+        self.diagnostics.publish(diagnostics(f"robots {self.names[0]}", level, text, values, self.ros_time()))
+
+
+def main() -> None:
+    """Entry point of `ros2 run meanfleet robot`."""
+    sys.exit(run(RobotNode))
+
+
+if __name__ == "__main__":
+    main()

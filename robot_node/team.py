@@ -1,0 +1,96 @@
+"""The robots of one process without ROS: where they are, what they are told, where they go. Arrays over robots."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meanfleet.bundle import PolicyBundle
+from meanfleet.zone_map import NOWHERE, ZoneMap
+
+from .robot import Robot, robot_seed
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What a tick made the robots do.
+
+    Attributes:
+        robots: indices of those that know their zone.
+        zones: their zones.
+        moves: their moves.
+        changed: (robot, goal zone) of those whose goal changed.
+    """
+
+    robots: list[int]
+    zones: list[int]
+    moves: list[int]
+    changed: list[tuple[int, int]]
+
+
+class Team:
+    """Positions, zones and goals of the robots of one process.
+
+    Args:
+        names: robots, in order.
+        zone_map: pads of all zones, frame `map`.
+        bundle: policies.
+        seed: the run's seed; every robot draws from its own stream.
+        heartbeat: [s, ROS time] after which an unchanged zone is reported again.
+    """
+
+    def __init__(
+        self, names: Sequence[str], zone_map: ZoneMap, bundle: PolicyBundle, seed: int, heartbeat: float
+    ) -> None:
+        self.names, self.zone_map, self.heartbeat = tuple(names), zone_map, heartbeat
+        self.robots = [Robot(bundle, robot_seed(seed, name)) for name in names]
+        count = len(self.names)
+        self.xy: NDArray[np.float64] = np.full((count, 2), np.nan)
+        self.seen: NDArray[np.float64] = np.full(count, -np.inf)
+        self.zones: NDArray[np.int64] = np.full(count, NOWHERE, dtype=np.int64)
+        self.goals: NDArray[np.int64] = np.full(count, NOWHERE, dtype=np.int64)
+        self._told_zone: NDArray[np.int64] = self.zones.copy()
+        self._told_at: NDArray[np.float64] = self.seen.copy()
+        self._moved = np.zeros(count, dtype=bool)
+
+    def see(self, robot: int, x: float, y: float, stamp: float) -> None:
+        """Store a position [m] in frame `map` that was true at `stamp` [s]; one that is not finite is ignored."""
+        if np.isfinite(x) and np.isfinite(y):
+            self.xy[robot] = x, y
+            self.seen[robot] = stamp
+            self._moved[robot] = True
+
+    def reports(self) -> list[tuple[int, int, float]]:
+        """(robot, zone, stamp) to publish now: zones that changed, and those whose heartbeat is due."""
+        moved = np.flatnonzero(self._moved)
+        if not len(moved):
+            return []
+        self._moved[moved] = False
+        self.zones[moved] = self.zone_map.locate(self.xy[moved], self.zones[moved])
+        due = np.abs(self.seen[moved] - self._told_at[moved]) >= self.heartbeat
+        due |= self.zones[moved] != self._told_zone[moved]
+        robots = moved[due]
+        self._told_zone[robots], self._told_at[robots] = self.zones[robots], self.seen[robots]
+        return list(zip(robots.tolist(), self.zones[robots].tolist(), self.seen[robots].tolist(), strict=True))
+
+    def act(self, priority: int) -> Orders:
+        """Let every robot that knows its zone draw a move under `priority`."""
+        known = np.flatnonzero(self.zones != NOWHERE).tolist()
+        zones = self.zones[known].tolist()
+        moves = [self.robots[i].move(zone, priority) for i, zone in zip(known, zones, strict=True)]
+        goals = [self.robots[i].goal(zone, move) for i, zone, move in zip(known, zones, moves, strict=True)]
+        return Orders(known, zones, moves, self._send(known, goals))
+
+    def hold(self) -> list[tuple[int, int]]:
+        """Every robot stays in its zone; (robot, goal zone) of those whose goal changed."""
+        known = np.flatnonzero(self.zones != NOWHERE).tolist()
+        return self._send(known, self.zones[known].tolist())
+
+    def _send(self, robots: list[int], goals: list[int]) -> list[tuple[int, int]]:
+        changed = [(i, goal) for i, goal in zip(robots, goals, strict=True) if goal != self.goals[i]]
+        for i, goal in changed:
+            self.goals[i] = goal
+        return changed

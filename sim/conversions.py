@@ -1,0 +1,71 @@
+"""The world's messages: clock, odometry and markers out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from geometry_msgs.msg import Point
+from nav_msgs.msg import Odometry
+from numpy.typing import NDArray
+from rosgraph_msgs.msg import Clock
+from std_msgs.msg import ColorRGBA, Header
+from visualization_msgs.msg import Marker, MarkerArray
+
+from meanfleet.ros.conversions import to_stamp
+
+COLOURS = ((0.12, 0.47, 0.71), (1.0, 0.5, 0.05), (0.17, 0.63, 0.17), (0.58, 0.4, 0.74), (0.55, 0.34, 0.29))
+
+
+def clock_message(seconds: float) -> Any:
+    """Simulated time as rosgraph_msgs/Clock."""
+    return Clock(clock=to_stamp(seconds))
+
+
+def odometry(name: str, pose: Sequence[float], velocity: Sequence[float], stamp: Any) -> Any:
+    """Pose (x, y, yaw) and velocity (vx, vy, yaw rate) in frame `map` as nav_msgs/Odometry.
+
+    The twist is given in the child frame `<robot>/base_link`, as REP 105 and the message's definition ask.
+    """
+    x, y, yaw = pose
+    vx, vy, rate = velocity
+    cos, sin = math.cos(yaw), math.sin(yaw)
+    message = Odometry(header=Header(frame_id="map", stamp=stamp), child_frame_id=f"{name}/base_link")
+    message.pose.pose.position.x, message.pose.pose.position.y = x, y
+    message.pose.pose.orientation.z, message.pose.pose.orientation.w = math.sin(yaw / 2), math.cos(yaw / 2)
+    message.twist.twist.linear.x, message.twist.twist.linear.y = cos * vx + sin * vy, cos * vy - sin * vx
+    message.twist.twist.angular.z = rate
+    return message
+
+
+def fleet_markers(
+    pads: Sequence[NDArray[np.float64]],
+    poses: NDArray[np.float64],
+    zones: NDArray[np.int64],
+    radius: float,
+    priority: int | None,
+    stamp: Any,
+) -> Any:
+    """Pads as outlines (thick for the priority zone) and robots as discs coloured by zone, in frame `map`."""
+    header = Header(frame_id="map", stamp=stamp)
+    markers = []
+    for zone, pad in enumerate(pads):
+        outline = Marker(header=header, ns="pads", id=zone, type=Marker.LINE_STRIP, action=Marker.ADD)
+        outline.pose.orientation.w = 1.0
+        outline.scale.x = 0.3 if zone == priority else 0.08
+        outline.color = _colour(zone)
+        outline.points = [Point(x=x, y=y) for x, y in [*pad.tolist(), pad[0].tolist()]]
+        markers.append(outline)
+    robots = Marker(header=header, ns="robots", id=0, type=Marker.SPHERE_LIST, action=Marker.ADD)
+    robots.pose.orientation.w = 1.0
+    robots.scale.x = robots.scale.y = robots.scale.z = 2 * radius
+    robots.points = [Point(x=x, y=y, z=radius) for x, y, _ in poses.tolist()]
+    robots.colors = [_colour(zone) for zone in zones.tolist()]
+    return MarkerArray(markers=[*markers, robots])
+
+
+def _colour(zone: int) -> Any:
+    red, green, blue = COLOURS[zone % len(COLOURS)]
+    return ColorRGBA(r=red, g=green, b=blue, a=1.0)
