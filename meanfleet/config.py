@@ -103,7 +103,8 @@ class FleetConfig(Section):
         """Names of all robots, in order."""
         if self.names is not None:
             return self.names
-        assert self.prefix is not None and self.count is not None
+        assert self.prefix is not None
+        assert self.count is not None
         digits = len(str(self.count - 1))
         return tuple(f"{self.prefix}{i:0{digits}d}" for i in range(self.count))
 
@@ -253,7 +254,7 @@ class _NoDuplicates(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
         for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+            key = self.construct_object(key_node, deep=True)
             if isinstance(key, str) and key in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"key {key!r} given twice", key_node.start_mark)
             if isinstance(key, str):
@@ -294,11 +295,9 @@ def _first_complaint(error: ValidationError, root: type[BaseModel]) -> str:
 
 
 def _section(root: type[BaseModel], path: tuple[int | str, ...]) -> type[BaseModel] | None:
-    section: Any = root
+    section: type[BaseModel] | None = root
     for key in path:
-        field = section.model_fields.get(key) if hasattr(section, "model_fields") else None
-        section = None if field is None else field.annotation
-        if isinstance(section, type) and issubclass(section, BaseModel):
-            continue
-        return None
-    return section  # type: ignore[no-any-return]
+        field = section.model_fields.get(str(key)) if section else None
+        kind = field.annotation if field else None
+        section = kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+    return section

@@ -18,7 +18,7 @@ from .ring import MOVES
 
 
 def world_digest(config: Config) -> str:
-    """Hash of what the counts depend on: the ring, its bodies, how they drive, and the tick (not on n, so a fleet may grow)."""
+    """Hash of what the counts depend on: the ring, its bodies, how they drive, the tick; not n, so a fleet may grow."""
     world = config.world.model_dump(include={"layout", "step", "speed", "acceleration"})
     world |= {"zones": len(config.zones), "tick": config.dispatcher.tick}
     return hashlib.sha256(json.dumps(world, sort_keys=True).encode()).hexdigest()[:16]

@@ -11,7 +11,7 @@ zone, so no two robots ever want the same slot, and a robot's own column is free
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -29,7 +29,7 @@ class RingLayout:
 
     zones: int
     robots: int
-    spec: LayoutConfig = LayoutConfig()
+    spec: LayoutConfig = field(default_factory=LayoutConfig)
 
     @classmethod
     def from_config(cls, config: Config) -> RingLayout:
@@ -65,12 +65,14 @@ class RingLayout:
     @cached_property
     def row_radii(self) -> NDArray[np.float64]:
         """Radius of every row [row], in [m]."""
-        return self.inner_radius + 2 * self.spec.lane_offset * np.arange(self.rows)
+        return np.asarray(self.inner_radius + 2 * self.spec.lane_offset * np.arange(self.rows), dtype=np.float64)
 
     @cached_property
     def lane_radii(self) -> NDArray[np.float64]:
         """Radius of every lane [rows + 1], in [m]; even lanes run counter-clockwise."""
-        return self.inner_radius + self.spec.lane_offset * (2 * np.arange(self.rows + 1) - 1)
+        return np.asarray(
+            self.inner_radius + self.spec.lane_offset * (2 * np.arange(self.rows + 1) - 1), dtype=np.float64
+        )
 
     @property
     def outer_radius(self) -> float:
@@ -85,7 +87,8 @@ class RingLayout:
     @cached_property
     def column_angle(self) -> NDArray[np.float64]:
         """Angle of every robot's column from the middle of its zone [robot], in [rad]."""
-        return (np.arange(self.robots) // self.rows - (self.columns - 1) / 2) * self.slot_angle
+        columns = np.arange(self.robots) // self.rows
+        return np.asarray((columns - (self.columns - 1) / 2) * self.slot_angle, dtype=np.float64)
 
     @cached_property
     def slots(self) -> NDArray[np.float64]:

@@ -62,4 +62,4 @@ def _inside(polygon: NDArray[np.float64], points: NDArray[np.float64]) -> NDArra
     with np.errstate(divide="ignore", invalid="ignore"):
         height = y1 + (x - x1) * (y2 - y1) / (x2 - x1)
     crossings: NDArray[np.int64] = np.sum(spans & (y < height), axis=1)
-    return crossings % 2 == 1
+    return np.asarray(crossings % 2 == 1)

@@ -70,7 +70,7 @@ class RobotNode(WorkingNode):
         self.listen(Header, "priority_zone", self._hear, LATCHED)
 
     def _own_robots(self) -> tuple[str, ...]:
-        parameter = self.declare_parameter("robots", Parameter.Type.STRING_ARRAY)
+        parameter: Parameter[list[str]] = self.declare_parameter("robots", Parameter.Type.STRING_ARRAY)
         names = tuple(parameter.value or ())
         for name in names:
             if name not in self.config.robots:

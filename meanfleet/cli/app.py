@@ -8,7 +8,7 @@ import typer
 
 import meanfleet
 
-from . import inspecting, running, simulating, solving
+from . import demonstrating, inspecting, running, simulating, solving
 
 app = typer.Typer(
     help="A fleet dispatcher that polls k robots instead of n: solve, simulate, run over ROS 2.",
@@ -38,3 +38,4 @@ app.command("simulate")(simulating.simulate_command)
 app.command("compare")(simulating.compare_command)
 app.command("count")(simulating.count_command)
 app.command("up")(running.up_command)
+app.command("demo")(demonstrating.demo_command)

@@ -57,3 +57,9 @@ def bar(label: str, total: int | None, quiet: bool) -> Iterator[Any]:
             progress.update(task, completed=done, note=note)
 
         yield advance
+
+
+def solving_note(label: str, value: float) -> str:
+    """What the solver's progress means."""
+    notes = {"backup": "interval {:.1e} wide", "value": "J = {:.4f}", "table": "certifying the table for k = {:.0f}"}
+    return notes[label].format(value)

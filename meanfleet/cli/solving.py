@@ -12,7 +12,7 @@ from meanfleet.config import Config
 from meanfleet.errors import UserError
 from meanfleet.files import writable_folder
 
-from .common import ConfigFile, Fleet, Json, Seed, bar, console, numbers, print_json
+from .common import ConfigFile, Fleet, Json, Seed, bar, console, numbers, print_json, solving_note
 from .inspecting import describe, show
 
 
@@ -52,7 +52,7 @@ def solve_command(
             settings=setup.solver,
             sampled=ks if sampled else (),
             samples=samples,
-            progress=lambda label, value: advance(note=_note(label, value)),
+            progress=lambda label, value: advance(note=solving_note(label, value)),
         )
     bundle.save(out)
     if json:
@@ -60,8 +60,3 @@ def solve_command(
     else:
         show(bundle)
         console.print(f"written to {out} in {time.monotonic() - began:.1f} s")
-
-
-def _note(label: str, value: float) -> str:
-    notes = {"backup": "interval {:.1e} wide", "value": "J = {:.4f}", "table": "certifying the table for k = {:.0f}"}
-    return notes[label].format(value)

@@ -15,9 +15,8 @@ from types import FrameType
 from typing import Any
 
 import rclpy
-from rclpy.experimental import EventsExecutor
+from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
-from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 
@@ -34,7 +33,7 @@ DISCOVERY_SECONDS = 1.5  # [s, wall] to learn who is there already
 LEASE_SECONDS = 25.0  # [s, wall] after which a killed process has left the graph
 
 
-class WorkingNode(Node):  # type: ignore[misc]
+class WorkingNode(Node):
     """A node whose callbacks only store and whose `work` decides.
 
     Parameters of every node: `config` (YAML file), `policy` (bundle), `n` (robots, 0: the configuration's), `seed`.
@@ -142,7 +141,9 @@ def run(make: Callable[[Signals], WorkingNode], arguments: Sequence[str] | None 
     node: WorkingNode | None = None
     code = 0
     try:
-        rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+        rclpy.init(
+            args=list(arguments) if arguments is not None else None, signal_handler_options=SignalHandlerOptions.NO
+        )
         node = make(stopped)
         executor = EventsExecutor()
         executor.add_node(node)
@@ -172,7 +173,6 @@ __all__ = [
     "DIAGNOSTICS",
     "GOAL",
     "LATCHED",
-    "Parameter",
     "Signals",
     "WorkingNode",
     "refuse_second",

@@ -14,14 +14,13 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import IO, Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 
 from meanfleet.bundle import PolicyBundle
 from meanfleet.errors import UserError
-from meanfleet.files import write_json, writable_folder
+from meanfleet.files import writable_folder, write_json
 from meanfleet.ros.conversions import read_diagnostics
 from meanfleet.ros.node import DIAGNOSTICS, Signals, WorkingNode, run
 

@@ -115,6 +115,7 @@ class DrivingWorld(ABC):
         self._xy, self._yaw = start[:, :2].copy(), start[:, 2].copy()
         self._velocity, self._yaw_rate = np.zeros_like(self._xy), np.zeros_like(self._yaw)
         self._zones, self._looked_at = self.layout.zone_map.locate(self._xy), self._xy.copy()
+        self._driven = np.zeros_like(self._xy)  # the part of the velocity that is the robot's own
         self._steps, self._owed = 0, 0.0
         # Often enough that a robot cannot drive across a whole pad unseen.
         pad = self.layout.columns * self.layout.slot_angle * float(self.layout.lane_radii[0])
@@ -158,7 +159,7 @@ class DrivingWorld(ABC):
         where = _zone_array("goals", goals, who.shape, self.layout.zones)
         new = where != self._fleet.goal[who]
         who, where = who[new], where[new]
-        free_flow = redirect(self._fleet, self._ring, self._drive, self._xy, self._velocity, who, where)
+        free_flow = redirect(self._fleet, self._ring, self._drive, self._xy, self._driven, who, where)
         # However short a trip is, its end shows only after a step that begins it and one that ends it.
         free_flow = np.where(free_flow > 0, np.maximum(free_flow, 2 * self.spec.step), 0.0)
         self._trips.send(who, free_flow, self.time)
@@ -200,10 +201,12 @@ class DrivingWorld(ABC):
 
     def _step(self) -> None:
         step, before, yaw_before = self.spec.step, self._xy, self._yaw
-        wanted = steer(self._fleet, self._ring, self._drive, before, self._velocity)
+        wanted = steer(self._fleet, self._ring, self._drive, before, self._driven)
         self._move(wanted, _yaw_rates(wanted, yaw_before, _YAW_RATE, step))
         self._steps += 1
         self._velocity = (self._xy - before) / step
+        # A robot that is held back starts from its real speed, but a shove is not taken for driving.
+        self._driven = np.where(wanted * self._velocity > 0, _smaller(wanted, self._velocity), 0.0)
         self._yaw_rate = wrapped(self._yaw - yaw_before) / step
         closest, overlaps = _separation(self._xy, 0.8 * self._diameter)
         self._closest, self._overlaps = min(self._closest, closest), self._overlaps + overlaps
@@ -226,6 +229,11 @@ def _zone_array(name: str, values: ArrayLike, shape: tuple[int, ...] | None, end
     if array.dtype.kind not in "iu" or (array.size and not (array.min() >= 0 and array.max() < end)):
         raise ValueError(f"{name}: expected integers from 0 to {end - 1}")
     return array.astype(np.int64)
+
+
+def _smaller(a: _Floats, b: _Floats) -> _Floats:
+    """Elementwise, whichever has the smaller magnitude."""
+    return np.where(np.abs(a) < np.abs(b), a, b)
 
 
 def wrapped(angle: _Floats) -> _Floats:
