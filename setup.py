@@ -11,6 +11,7 @@ NAME = "meanfleet"
 PACKAGES = (
     "meanfleet",
     "meanfleet.cli",
+    "meanfleet.ros",
     "meanfleet.running",
     "meanfleet.solver",
     "meanfleet.sim",
@@ -76,6 +77,7 @@ setup(
             "dispatcher = meanfleet.dispatcher_node.node:main",
             "robot = meanfleet.robot_node.node:main",
             "world = meanfleet.sim.node:main",
+            "monitor = meanfleet.running.node:main",
         ],
     },
 )

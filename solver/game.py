@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import zipfile
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -168,8 +167,9 @@ class Game:
                 arrays = {name: archive[name] for name in archive.files}
         except FileNotFoundError:
             raise GameError(f"game file {path} does not exist") from None
-        except (OSError, ValueError, zipfile.BadZipFile, EOFError, AttributeError) as error:
-            raise GameError(f"{path} is not an .npz file of plain arrays ({error})") from None
+        except Exception as error:  # zip, zlib, npy header: numpy and zipfile raise a dozen kinds on damaged files
+            reason = " ".join(str(error).split())
+            raise GameError(f"{path} is not an .npz file of plain arrays ({reason})") from None
         return cls.from_arrays(arrays, str(path))
 
     @classmethod

@@ -59,7 +59,7 @@ def reward(path: Path, runs: Mapping[str, Sequence[Trajectory]], live: Trajector
         axes.fill_between(ticks, means.min(axis=0), means.max(axis=0), color=colour, alpha=0.15, linewidth=0)
     seen = _running_mean(live.reward)
     ticks = np.arange(1, len(seen) + 1)
-    axes.plot(ticks, seen, color="black", linestyle="--", label=f"learned, over ROS 2: {seen[-1]:.2f}")
+    axes.plot(ticks, seen, color="black", linestyle="--", label=f"learned, over ROS 2, first seed: {seen[-1]:.2f}")
     count = len(next(iter(runs.values())))
     axes.set(xlabel="tick", ylabel="reward per tick, mean so far", title=title)
     axes.legend(title=f"dispatcher (mean and range of {count} seeds)", loc="lower right")

@@ -60,7 +60,7 @@ def by_counts(
     game: Arrays, local_policy: np.ndarray, dispatch: Dispatch, k: int, n: int, ticks: int, rng: np.random.Generator
 ) -> Run:
     """Only counts per zone; balls are taken out of the urn one after the other."""
-    zones, _, moves = local_policy.shape
+    zones = len(local_policy)
     priority = draw(game["start_priority"], rng)
     shares = rng.dirichlet(game["start_concentration"])
     fleet = [0] * zones

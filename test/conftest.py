@@ -1,0 +1,53 @@
+"""What tests share: small configurations, bundles solved once, and real processes on a ROS domain of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from meanfleet.bundle import PolicyBundle
+from meanfleet.config import Config, SolverConfig
+from meanfleet.solver import Game, solve
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def demo_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's configuration, faster and on the kinematic world, beside the demo's counts."""
+    folder = tmp_path_factory.mktemp("config")
+    text = (ROOT / "config" / "demo.yaml").read_text()
+    text = text.replace("backend: bullet", "backend: kinematic")
+    (folder / "demo.yaml").write_text(text)
+    (folder / "demo.counts.yaml").write_text((ROOT / "config" / "demo.counts.yaml").read_text())
+    return folder / "demo.yaml"
+
+
+@pytest.fixture(scope="session")
+def demo_policy(demo_path: Path) -> Path:
+    """A bundle for the demo's game with tables for k = 1, 2 and 5."""
+    config = Config.from_yaml(demo_path)
+    settings = SolverConfig(starts=("shortest",), tolerance=1e-4)
+    path = demo_path.with_name("policy.npz")
+    solve(Game.from_config(config), [1, 2, 5], n=20, settings=settings).save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def demo_bundle(demo_policy: Path) -> PolicyBundle:
+    """The same, loaded."""
+    return PolicyBundle.load(demo_policy)
+
+
+@pytest.fixture
+def processes() -> Iterator[object]:
+    """Starts the product's processes on a ROS domain of this test; ends what is left of them."""
+    from processes import Processes
+
+    started = Processes()
+    try:
+        yield started
+    finally:
+        started.end_all()

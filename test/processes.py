@@ -1,0 +1,126 @@
+"""Real processes on a ROS domain of their own, and waiting for conditions with a bound."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+MARK = "MEANFLEET_TEST_RUN"
+_domains = iter(range(1 + os.getpid() % 80, 101))
+
+
+def wait_for(condition: Callable[[], Any], seconds: float, what: str, between: Callable[[], Any] | None = None) -> Any:
+    """Return the first truthy value of `condition`; fail after `seconds`, naming what was awaited."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        if between is None:
+            time.sleep(0.02)
+        else:
+            between()
+    raise AssertionError(f"waited {seconds} s in vain for {what}")
+
+
+class Processes:
+    """Starts `python -m MODULE`, keeps the outputs, and can tell whether anything is left running."""
+
+    def __init__(self) -> None:
+        self.domain = next(_domains)
+        self.mark = uuid.uuid4().hex
+        self.folder = Path(tempfile.mkdtemp(prefix="meanfleet-test-"))
+        self.environment = os.environ | {
+            "ROS_DOMAIN_ID": str(self.domain),
+            "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+            "PYTHONPATH": str(ROOT),
+            MARK: self.mark,
+        }
+        self.started: list[subprocess.Popen[bytes]] = []
+        self._outputs: dict[int, Path] = {}
+
+    def module(self, module: str, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start a module with arguments."""
+        path = self.folder / f"{len(self.started)}.log"
+        with open(path, "wb") as stream:
+            process = subprocess.Popen(
+                [sys.executable, "-m", module, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                env=self.environment,
+                start_new_session=True,
+            )
+        self.started.append(process)
+        self._outputs[process.pid] = path
+        return process
+
+    def node(self, module: str, **parameters: Any) -> subprocess.Popen[bytes]:
+        """Start a node with ROS parameters."""
+        pairs = [part for name, value in parameters.items() for part in ("-p", f"{name}:={json.dumps(value)}")]
+        return self.module(module, "--ros-args", *pairs)
+
+    def output(self, process: subprocess.Popen[bytes]) -> str:
+        """What a process has printed so far."""
+        return self._outputs[process.pid].read_text(errors="replace")
+
+    def left(self) -> list[int]:
+        """Ids of processes of this test, grandchildren included, that are still running."""
+        found = []
+        for folder in Path("/proc").iterdir():
+            try:
+                if folder.name.isdigit() and f"{MARK}={self.mark}".encode() in (folder / "environ").read_bytes():
+                    found.append(int(folder.name))
+            except OSError:
+                continue  # it ended meanwhile
+        return found
+
+    def end_all(self) -> None:
+        """Kill what the test left running."""
+        for pid in self.left():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        for process in self.started:
+            process.wait(timeout=10)
+
+
+class Listener:
+    """A ROS node in the test's own process that stores what it hears."""
+
+    def __init__(self, domain: int) -> None:
+        import rclpy
+        from rclpy.executors import SingleThreadedExecutor
+
+        self.context = rclpy.Context()
+        rclpy.init(context=self.context, domain_id=domain)
+        self.node = rclpy.create_node("listener", context=self.context)
+        self.executor = SingleThreadedExecutor(context=self.context)
+        self.executor.add_node(self.node)
+
+    def hear(self, kind: Any, topic: str, qos: Any) -> list[Any]:
+        """Subscribe; the returned list grows with every message."""
+        heard: list[Any] = []
+        self.node.create_subscription(kind, topic, heard.append, qos)
+        return heard
+
+    def spin(self) -> None:
+        """Take in messages for a moment."""
+        self.executor.spin_once(timeout_sec=0.05)
+
+    def close(self) -> None:
+        """Leave the domain."""
+        self.executor.shutdown()
+        self.node.destroy_node()
+        self.context.try_shutdown()

@@ -1,0 +1,218 @@
+"""Dispatcher, robots and world as processes over DDS: the loop closes, and parts may fail."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from processes import Listener, Processes, wait_for
+
+pytest.importorskip("rclpy", reason="needs ROS 2 (wheels or an installation)")
+
+from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import PoseStamped
+from std_msgs.msg import Header
+
+from meanfleet.bundle import PolicyBundle
+from meanfleet.config import Config
+from meanfleet.layout import RingLayout
+from meanfleet.ring import shifted
+from meanfleet.ros.conversions import read_diagnostics, to_seconds
+from meanfleet.ros.node import DIAGNOSTICS, GOAL, LATCHED
+from meanfleet.running.record import RunRecord
+
+N, K, LONER = 20, 5, "robot_07"
+WORLD, ROBOT, DISPATCHER = "meanfleet.sim.node", "meanfleet.robot_node.node", "meanfleet.dispatcher_node.node"
+
+
+@pytest.fixture
+def listener(processes: Processes) -> Iterator[Listener]:
+    """The test's own node on the processes' domain."""
+    own = Listener(processes.domain)
+    yield own
+    own.close()
+
+
+def start_loop(processes: Processes, config: Path, policy: Path) -> dict[str, Any]:
+    """World, robots (one of them in a process of its own) and dispatcher."""
+    others = [name for name in Config.from_yaml(config).with_robots(N).robots if name != LONER]
+    common = {"config": str(config), "n": N, "seed": 3}
+    acting = common | {"policy": str(policy), "use_sim_time": True}
+    return {
+        "world": processes.node(WORLD, real_time_factor=8.0, **common),
+        "robots": processes.node(ROBOT, robots=others, **acting),
+        "loner": processes.node(ROBOT, robots=[LONER], **acting),
+        "dispatcher": processes.node(DISPATCHER, k=K, **acting),
+    }
+
+
+def test_the_loop_closes_and_a_killed_robot_is_replaced(
+    processes: Processes, listener: Listener, demo_path: Path, demo_policy: Path, demo_bundle: PolicyBundle
+) -> None:
+    config = Config.from_yaml(demo_path).with_robots(N)
+    told = listener.hear(DiagnosticArray, "diagnostics", DIAGNOSTICS)
+    priorities = listener.hear(Header, "priority_zone", LATCHED)
+    goals = {name: listener.hear(PoseStamped, f"{name}/goal_pose", GOAL) for name in config.robots}
+    running = start_loop(processes, demo_path, demo_policy)
+
+    def record() -> RunRecord:
+        found = RunRecord()
+        for message in told:
+            for name, _, values in read_diagnostics(message):
+                found.add(name, values)
+        return found
+
+    def logs() -> str:
+        return "\n".join(processes.output(process) for process in running.values())
+
+    wait_for(lambda: len(record().ticks) >= 8, 90, f"eight ticks; {logs()}", listener.spin)
+    before = record()
+
+    # Every tick publishes its priority, and ticks are one tick apart.
+    stamps = [tick["stamp"] for tick in before.ticks]
+    gaps = [after - stamp for stamp, after in itertools.pairwise(stamps)]
+    assert gaps == pytest.approx([config.dispatcher.tick] * len(gaps))
+    published = {round(to_seconds(message.stamp), 6): message.frame_id for message in priorities}
+    for tick in before.ticks:
+        assert published[round(tick["stamp"], 6)] == tick["priority"]
+
+    # The dispatcher hears exactly the robots it asked.
+    for tick in before.ticks:
+        assert len(tick["sampled"]) == K
+        assert set(tick["messages"]) <= {*tick["sampled"], *tick["replacements"]}
+        assert len(tick["zones"]) == tick["answered"] == K
+
+    # Robots' moves have positive probability under π_l, and their goals are where the moves lead.
+    check_goals(before, goals, config, demo_bundle)
+
+    # A robot process that is killed is reported and replaced; ticks stay complete.
+    running["loner"].send_signal(signal.SIGKILL)
+    running["loner"].wait(timeout=10)
+    count = len(before.ticks)
+
+    def replaced() -> list[dict[str, Any]]:
+        later = record().ticks[count + 1 :]
+        return [tick for tick in later if LONER in tick["sampled"] and LONER in [*tick["missing"], *tick["stale"]]]
+
+    tick = wait_for(replaced, 90, f"a tick that samples the dead robot; {logs()}", listener.spin)[0]
+    assert tick["replacements"], "nobody was asked instead"
+    assert tick["complete"]
+    assert LONER not in tick["zones"]
+
+    # Both signals end a node cleanly.
+    running["dispatcher"].send_signal(signal.SIGINT)
+    running["robots"].send_signal(signal.SIGTERM)
+    running["world"].send_signal(signal.SIGTERM)
+    for name in ("dispatcher", "robots", "world"):
+        assert running[name].wait(timeout=20) == 0, processes.output(running[name])
+    assert processes.left() == []
+
+
+def check_goals(record: RunRecord, goals: dict[str, list[Any]], config: Config, bundle: PolicyBundle) -> None:
+    """Compare what robots did at each tick with π_l, and the goals sent with their moves."""
+    layout, zone_of = RingLayout.from_config(config), {name: i for i, name in enumerate(config.zones)}
+    sent = {
+        name: {round(to_seconds(message.header.stamp), 6): message.pose.position for message in messages}
+        for name, messages in goals.items()
+    }
+    standing: dict[str, int] = {}
+    checked = 0
+    for stamp in sorted(record.acts):
+        for act in record.acts[stamp]:
+            priority = zone_of[act["priority"]]
+            for name, zone, move in zip(act["robots"], act["zones"], act["moves"], strict=True):
+                assert bundle.local_policy[zone, priority, move] > 0
+                goal = shifted(zone, move, len(config.zones))
+                position = sent[name].get(round(stamp, 6))
+                if position is not None:
+                    slot = layout.slots[config.robots.index(name), goal]
+                    assert (position.x, position.y) == pytest.approx(tuple(slot[:2]))
+                    checked += 1
+                elif name in standing:
+                    assert standing[name] == goal, "the goal changed, but none was sent"
+                standing[name] = goal
+    assert checked >= N
+
+
+def test_a_second_dispatcher_and_a_second_clock_are_refused(
+    processes: Processes, demo_path: Path, demo_policy: Path
+) -> None:
+    common = {"config": str(demo_path), "n": N}
+    acting = common | {"policy": str(demo_policy), "use_sim_time": True}
+    world = processes.node(WORLD, real_time_factor=8.0, **common)
+    processes.node(ROBOT, **acting)
+    first = processes.node(DISPATCHER, k=K, **acting)
+    wait_for(lambda: "first tick follows" in processes.output(first), 60, processes.output(first))
+    second = processes.node(DISPATCHER, k=K, **acting)
+    clock = processes.node(WORLD, **common)
+    assert second.wait(timeout=60) == 2
+    assert "another dispatcher already publishes '/priority_zone'" in processes.output(second)
+    assert clock.wait(timeout=60) == 2
+    assert "another simulation or bag already publishes '/clock'" in processes.output(clock)
+    for output in (processes.output(second), processes.output(clock)):
+        assert "Traceback" not in output
+    assert world.poll() is None
+    assert first.poll() is None
+
+
+@pytest.mark.parametrize(
+    ("module", "parameters", "sentence"),
+    [
+        (DISPATCHER, {"k": 50}, "k = 50, but the fleet has 20 robots"),
+        (DISPATCHER, {"k": 3}, "no table for k = 3, only for k = 1, 2, 5"),
+        (ROBOT, {"robots": ["robot_7"]}, "'robot_7' is not in the fleet"),
+        (WORLD, {"backend": "bulet"}, "backend 'bulet' is unknown"),
+        (DISPATCHER, {"k": "five"}, "parameter 'k'"),
+    ],
+)
+def test_nodes_refuse_wrong_parameters_in_one_sentence(
+    processes: Processes, demo_path: Path, demo_policy: Path, module: str, parameters: dict[str, Any], sentence: str
+) -> None:
+    given = {"config": str(demo_path), "n": N} | ({} if module == WORLD else {"policy": str(demo_policy)})
+    node = processes.node(module, **(given | parameters))
+    assert node.wait(timeout=60) == 2
+    assert sentence in processes.output(node)
+    assert "Traceback" not in processes.output(node)
+
+
+def test_up_ends_by_itself_and_leaves_a_summary(processes: Processes, demo_path: Path, demo_policy: Path) -> None:
+    out = processes.folder / "run"
+    up = processes.module(
+        "meanfleet", "up", str(demo_path), "-p", str(demo_policy), "-n", str(N), "-k", str(K),
+        "--duration", "40", "--out", str(out), "--json",
+    )  # fmt: skip
+    assert up.wait(timeout=120) == 0, processes.output(up)
+    record = RunRecord.load(out)
+    assert len(record.ticks) >= 4
+    assert (out / "summary.json").exists()
+    assert processes.left() == []
+
+
+@pytest.mark.parametrize("how", ["interrupt", "a child's death", "the parent's death"])
+def test_up_leaves_nothing_running(processes: Processes, demo_path: Path, demo_policy: Path, how: str) -> None:
+    out = processes.folder / "run"
+    up = processes.module(
+        "meanfleet", "up", str(demo_path), "-p", str(demo_policy), "-n", str(N), "-k", str(K), "--out", str(out)
+    )
+    wait_for(lambda: "tick" in processes.output(up) or up.poll() is not None, 60, "the first tick")
+    assert up.poll() is None, processes.output(up)
+    children = [pid for pid in processes.left() if pid != up.pid]
+    assert len(children) == 4
+    if how == "interrupt":
+        up.send_signal(signal.SIGINT)
+        assert up.wait(timeout=30) == 0
+        assert (out / "summary.json").exists()
+    elif how == "a child's death":
+        robots = next(pid for pid in children if b"robot_node" in Path(f"/proc/{pid}/cmdline").read_bytes())
+        os.kill(robots, signal.SIGKILL)
+        assert up.wait(timeout=30) == 1
+        assert "the robot was ended by signal 9" in processes.output(up)
+    else:
+        up.kill()
+        up.wait(timeout=10)
+    wait_for(lambda: not processes.left(), 20, "all processes to end")
