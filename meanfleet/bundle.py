@@ -66,6 +66,10 @@ class PolicyBundle:
             raise UserError(f"local policy: expected non-negative probabilities of shape {shape}, got {policy.shape}")
         if (np.abs(policy.sum(axis=2) - 1) > ROW_SUM_TOLERANCE).any():
             raise UserError("local policy: some row does not sum to 1")
+        if not all(isinstance(part, dict) for part in (self.how, *self.certificate.values())):
+            raise UserError("its notes or certificates are no mappings")
+        if any(table.k < 1 for table in self.tables):
+            raise UserError("dispatch tables: k starts at 1")
         if not self.tables or [table.k for table in self.tables] != sorted({table.k for table in self.tables}):
             raise UserError("dispatch tables: expected at least one, each k once, ascending")
         for table in self.tables:
@@ -73,6 +77,10 @@ class PolicyBundle:
             if table.dispatch.shape != expected:
                 raise UserError(
                     f"dispatch table for k = {table.k} has shape {table.dispatch.shape}, expected {expected}"
+                )
+            if table.dispatch.dtype.kind not in "iu":
+                raise UserError(
+                    f"dispatch table for k = {table.k} holds {table.dispatch.dtype}, expected whole numbers"
                 )
             if table.dispatch.min() < 0 or table.dispatch.max() >= self.game.dispatches:
                 raise UserError(

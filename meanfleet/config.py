@@ -173,7 +173,9 @@ class SolverConfig(Section):
 
     tolerance: Positive = Field(1e-6, description="certified width of the value interval")
     alternations: int = Field(10, ge=1)
-    starts: tuple[Literal["uniform", "shortest", "random"], ...] = ("uniform", "shortest", "random")
+    starts: tuple[Literal["uniform", "shortest", "random"], ...] = Field(
+        ("uniform", "shortest", "random"), min_length=1, description="policies of the robots to start from"
+    )
     eta: NonNegative = Field(0.0, description="UPDATE's tolerance: an improvement must exceed it")
 
 

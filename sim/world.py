@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,17 +18,32 @@ from .backends.protocol import Backend
 BACKENDS = ("bullet", "kinematic", "model")
 
 
+def check_world(config: Config, backend: str | None, gui: bool) -> str:
+    """Return the name of the backend meant.
+
+    Raises:
+        UserError: it is unknown, or a window is asked of a world or a machine that has none.
+    """
+    name = backend or config.world.backend
+    if name not in BACKENDS:
+        raise UserError(f"backend {name!r} is unknown: choose from {', '.join(BACKENDS)}")
+    if gui and name != "bullet":
+        raise UserError(f"gui: the {name} backend has no window; use the bullet backend")
+    if gui and sys.platform == "linux" and not os.environ.get("DISPLAY"):
+        # PyBullet would end the whole process without a word to us.
+        raise UserError("gui: there is no display (DISPLAY is not set); run without gui, or under an X server")
+    return name
+
+
 def make_world(
     config: Config, game: Game, seed: int, start_zones: NDArray[np.int64], backend: str | None = None, gui: bool = False
 ) -> Backend:
     """The world of `config` (or of `backend`), its robots parked in `start_zones` [robot].
 
     Raises:
-        UserError: an unknown backend, or a window asked of a world that has none.
+        UserError: as `check_world`.
     """
-    name = _known(backend or config.world.backend)
-    if gui and name != "bullet":
-        raise UserError(f"gui: the {name} backend has no window; use the bullet backend")
+    name = check_world(config, backend, gui)
     if name == "model":
         return ModelWorld(config, game, seed, start_zones)
     return _driving(name, config, seed, start_zones, gui)
@@ -37,16 +55,10 @@ def make_driving_world(config: Config, seed: int, backend: str | None = None) ->
     Raises:
         UserError: an unknown backend, or the model backend, which has nothing to count.
     """
-    name = _known(backend or config.world.backend)
+    name = check_world(config, backend, gui=False)
     if name == "model":
         raise UserError("the model backend jumps by P_l itself: count with --backend bullet or kinematic")
     return _driving(name, config, seed, np.arange(len(config.robots)) % len(config.zones), gui=False)
-
-
-def _known(name: str) -> str:
-    if name not in BACKENDS:
-        raise UserError(f"backend {name!r} is unknown: choose from {', '.join(BACKENDS)}")
-    return name
 
 
 def _driving(name: str, config: Config, seed: int, start_zones: NDArray[np.int64], gui: bool) -> Backend:

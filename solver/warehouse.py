@@ -11,7 +11,7 @@ from meanfleet.config import Config, CountedTransition, LocalReward, LocalTransi
 from meanfleet.counts import read_counts
 from meanfleet.ring import MOVES, shifted
 
-from .game import FloatArray, Game
+from .game import FloatArray, Game, GameError
 
 
 def warehouse_game(config: Config) -> Game:
@@ -59,7 +59,11 @@ def counted_transition(counts: NDArray[np.int64], prior: float) -> FloatArray:
         for move in range(MOVES):
             reachable[zone, :, shifted(zone, move, zones)] = 1
     weights = counts + prior * reachable
-    law = weights / weights.sum(axis=-1, keepdims=True)
+    total = weights.sum(axis=-1, keepdims=True)
+    if (total == 0).any():
+        zone, move, _ = np.argwhere(total == 0)[0].tolist()
+        raise GameError(f"P_l: zone {zone} was never counted under move {move}: count longer or set game.P_l.prior")
+    law = weights / total
     return np.repeat(law[:, None], zones, axis=1)
 
 

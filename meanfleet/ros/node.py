@@ -30,6 +30,7 @@ GOAL = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
 DIAGNOSTICS = QoSProfile(depth=50, reliability=ReliabilityPolicy.RELIABLE)
 
 DISCOVERY_SECONDS = 1.5  # [s, wall] to learn who is there already
+BURST = 500  # messages taken in before `work` has its turn
 LEASE_SECONDS = 25.0  # [s, wall] after which a killed process has left the graph
 
 
@@ -42,6 +43,7 @@ class WorkingNode(Node):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.failure: BaseException | None = None
+        self.events = 0  # callbacks called so far
 
     def parameter(self, name: str, default: Any) -> Any:
         """Declare a parameter with its default and return its value.
@@ -71,6 +73,7 @@ class WorkingNode(Node):
         """A callback whose exception ends the node instead of vanishing in the executor."""
 
         def call(*arguments: Any) -> None:
+            self.events += 1
             try:
                 callback(*arguments)
             except BaseException as error:
@@ -150,6 +153,7 @@ def run(make: Callable[[Signals], WorkingNode], arguments: Sequence[str] | None 
         wait = 0.0
         while not stopped() and node.failure is None:
             executor.spin_once(timeout_sec=wait)
+            _take_in(executor, node)
             wait = node.work()
         if node.failure is not None:
             raise node.failure
@@ -167,6 +171,15 @@ def run(make: Callable[[Signals], WorkingNode], arguments: Sequence[str] | None 
             node.destroy_node()
         rclpy.try_shutdown()
     return code
+
+
+def _take_in(executor: EventsExecutor, node: WorkingNode) -> None:
+    """Take in what has already arrived: one `spin_once` is one event, and work between them would starve the rest."""
+    for _ in range(BURST):
+        before = node.events
+        executor.spin_once(timeout_sec=0.0)
+        if node.events == before:
+            return
 
 
 __all__ = [

@@ -9,9 +9,11 @@ from typing import Any
 
 from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config
+from meanfleet.dispatcher_node.dispatcher import RULES
 from meanfleet.errors import UserError, suggestion
 from meanfleet.files import writable_folder
 from meanfleet.resources import config_file
+from meanfleet.sim.world import check_world
 
 from .policies import cached_policy
 from .simulation import check_fit
@@ -74,6 +76,9 @@ def warehouse_graph(given: Mapping[str, Any], solve_missing: bool = True) -> tup
     run = parse_arguments(given)
     path = Path(run["config"]) if run["config"] else config_file("demo.yaml")
     config = Config.from_yaml(path).with_robots(run["n"] or None)
+    check_world(config, run["backend"], run["gui"])
+    if run["rule"] not in RULES:
+        raise UserError(f"argument rule: {run['rule']!r} is unknown: choose from {', '.join(RULES)}")
     k = run["k"] or config.dispatcher.k
     policy = run["policy"] or (str(cached_policy(config, k)) if solve_missing else "")
     if policy:

@@ -36,7 +36,7 @@ from naive.surrogate import (
     random_policy,
 )
 
-few = settings(deadline=None, derandomize=True, max_examples=15)
+few = settings(deadline=None, derandomize=True, max_examples=25)
 seeds = st.integers(0, 10**6)
 
 
@@ -167,17 +167,17 @@ def test_sampling_noise_falls_with_the_number_of_samples() -> None:
     exact = learn_exact(case.surrogate, 1e-10)
     centred = exact.q - exact.q.mean()
     errors, agreement = {}, {}
-    for samples in (10, 400, 4000):
+    for samples in (10, 400, 1600):
         # A free shift of all values is no error: it leaves every decision alone.
-        rough = [learn_sampled(case.game, case.policy, 4, samples, seed=seed) for seed in range(5)]
+        rough = [learn_sampled(case.game, case.policy, 4, samples, seed=seed) for seed in range(3)]
         errors[samples] = np.sqrt(np.mean([(r.q - r.q.mean() - centred) ** 2 for r in rough]))
         agreement[samples] = np.mean([r.table == exact.table for r in rough])
         assert not any(r.exact for r in rough)
         assert all(abs(r.q.mean() - exact.q.mean()) < 0.2 for r in rough)
     assert errors[400] < errors[10] / 3
-    assert errors[4000] < errors[400]
-    assert agreement[4000] > 0.9
-    assert agreement[4000] >= agreement[10]
+    assert errors[1600] < errors[400]
+    assert agreement[1600] > 0.9
+    assert agreement[1600] >= agreement[10]
 
 
 def test_the_sampled_backup_repeats_with_its_seed_only() -> None:
@@ -319,7 +319,7 @@ def test_update_compares_intervals_statewise(new: list[float], half: float, eta:
 
 @pytest.mark.parametrize(
     ("new", "eta", "accepted"),
-    [([1.0, 3.0], 0.0, True), ([3.0, 1.0], 0.0, False), ([1.1, 2.1], 0.0, False), ([1.0, 3.0], 0.4, False)],
+    [([1.0, 3.0], 0.0, True), ([3.0, 1.0], 0.0, False), ([1.1, 2.1], 0.0, False), ([1.0, 3.0], 0.5, False)],
 )
 def test_update_compares_j_at_the_start_for_robots(new: list[float], eta: float, accepted: bool) -> None:
     # J = (V_0 + 3 V_1)/4, so that a loss in one state may be worth it.
