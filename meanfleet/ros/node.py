@@ -173,7 +173,7 @@ def run(make: Callable[[Signals], WorkingNode], arguments: Sequence[str] | None 
     return code
 
 
-def _take_in(executor: EventsExecutor, node: WorkingNode) -> None:
+def _take_in(executor: Any, node: WorkingNode) -> None:
     """Take in what has already arrived: one `spin_once` is one event, and work between them would starve the rest."""
     for _ in range(BURST):
         before = node.events
