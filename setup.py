@@ -54,6 +54,7 @@ setup(
         "rich>=13",
         "scipy>=1.11",
         "joblib>=1.3",
+        "threadpoolctl>=3.1",
     ],
     extras_require={
         # ROS 2 from wheels, for a machine without a ROS 2 installation.

@@ -176,8 +176,10 @@ class Dispatcher:
             tick, priority, streams = int(state["tick"]), int(state["priority"]), list(state["streams"])
             if tick < 0 or not 0 <= priority < self.bundle.game.priorities or len(streams) != 3:
                 raise ValueError("out of range")
-            for stream, value in zip((self._draws, self._steering, self._choices), streams, strict=True):
+            restored = [np.random.default_rng(0) for _ in streams]  # all or nothing
+            for stream, value in zip(restored, streams, strict=True):
                 stream.bit_generator.state = value
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"no dispatcher state: {error}") from None
+        self._draws, self._steering, self._choices = restored
         self.tick, self.priority = tick, priority

@@ -46,13 +46,21 @@ class Certificate:
 
 
 def certify(
-    surrogate: Surrogate, best: BestDispatch, table: IntArray, value: ValueInterval, tolerance: float
+    surrogate: Surrogate,
+    best: BestDispatch,
+    table: IntArray,
+    value: ValueInterval,
+    tolerance: float,
+    settled: bool = False,
 ) -> Certificate:
-    """Certificate of the pair (table, surrogate's π_l) with its value, given the exact best response to that π_l."""
+    """Certificate of the pair (table, surrogate's π_l) with its value, given the exact best response to that π_l.
+
+    `settled` says that L-LEARN has already searched from this very pair in vain.
+    """
     start = surrogate.system.start
     low, high = value.mean(start)
     gap = float(np.max(best.optimal.middle - value.middle)) + best.optimal.half + value.half
-    found = improve(surrogate, table, tolerance)
+    rise = 0.0 if settled else improve(surrogate, table, tolerance).value.mean(start)[0] - high
     loose = single_robot_bound(surrogate.system.game)
     return Certificate(
         k=surrogate.system.k,
@@ -60,7 +68,7 @@ def certify(
         value_high=high,
         global_gap=max(gap, 0.0),
         global_kind="exact",
-        local_gap_low=max(found.value.mean(start)[0] - high, 0.0),
+        local_gap_low=max(rise, 0.0),
         local_gap_high=max(loose - low, 0.0),
         local_kind="upper bound, loose: one robot that also chooses the dispatch",
     )

@@ -81,11 +81,11 @@ def improve(
     search = _Search(surrogate, table, tolerance, progress)
     slope = np.inf
     while search.steps < max_steps:
-        gains, target = search.ascent()
+        slopes, gains = search.ascent()
         slope = float(gains.max())
-        if slope > tolerance and search.step_towards(target, gains):
+        if slope > tolerance and search.step_towards(slopes, gains):
             continue
-        if not search.switch_one():
+        if not search.switch_one(slopes):
             break
     return BestMoves(search.surrogate, search.value, search.steps, slope)
 
@@ -105,14 +105,14 @@ class _Search:
         return self.surrogate.local_policy
 
     def ascent(self) -> tuple[FloatArray, FloatArray]:
-        """First-order gain of the best pure move in every cell [z, s_g], and the policy of these moves."""
+        """First-order gain of every pure move [z, s_g, a], and of the best one in every cell [z, s_g]."""
         slopes = gradient(self.surrogate, self.table, self.value.middle)
-        here = np.sum(self.policy * slopes, axis=2)
-        target = np.eye(slopes.shape[2])[slopes.argmax(axis=2)]
-        return slopes.max(axis=2) - here, target
+        slopes -= np.sum(self.policy * slopes, axis=2, keepdims=True)
+        return slopes, slopes.max(axis=2)
 
-    def step_towards(self, target: FloatArray, gains: FloatArray) -> bool:
-        """Step to the target in all cells that gain, with shorter and shorter steps, until J rises."""
+    def step_towards(self, slopes: FloatArray, gains: FloatArray) -> bool:
+        """Step towards the best pure move in all cells that gain, with shorter and shorter steps, until J rises."""
+        target = np.eye(slopes.shape[2])[slopes.argmax(axis=2)]
         direction = np.where((gains > self.tolerance / gains.size)[:, :, None], target - self.policy, 0.0)
         for halving in range(12):
             policy = self.policy + direction * 0.5**halving
@@ -120,16 +120,15 @@ class _Search:
                 return True
         return False
 
-    def switch_one(self) -> bool:
-        """Try every pure move in every cell; keep the first that raises J."""
-        zones, priorities, moves = self.policy.shape
-        for z in range(zones):
-            for s in range(priorities):
-                for row in np.eye(moves):
-                    if np.array_equal(row, self.policy[z, s]):
-                        continue
-                    if self._accept(self.surrogate.changed((z, s), row)):
-                        return True
+    def switch_one(self, slopes: FloatArray) -> bool:
+        """Try every pure move in every cell, the most promising first; keep the first that raises J."""
+        rows = np.eye(slopes.shape[2])
+        for index in np.argsort(-slopes, axis=None, kind="stable"):
+            z, s, move = (int(i) for i in np.unravel_index(index, slopes.shape))
+            if np.array_equal(rows[move], self.policy[z, s]):
+                continue
+            if self._accept(self.surrogate.changed((z, s), rows[move])):
+                return True
         return False
 
     def _accept(self, candidate: Surrogate) -> bool:

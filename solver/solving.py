@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 import meanfleet
 from meanfleet.bundle import PolicyBundle, Table
 from meanfleet.config import SolverConfig
@@ -65,17 +67,18 @@ def solve(
     # With no exact table wanted, the robots' policy still comes from an exact alternation, at a small k.
     lead = max(exact) if exact else min(5, *ks)
     starts = starting_policies(game, settings.starts, seed)
-    equilibrium = best_equilibrium(
-        KRobotSystem(game, lead), starts, settings.tolerance, settings.eta, settings.alternations, progress
-    )
-    tables = []
-    for m in ks:
-        if progress is not None:
-            progress("table", float(m))
-        if m in exact:
-            tables.append(_exact_table(game, m, equilibrium, settings.tolerance, n, seed))
-        else:
-            tables.append(_sampled_table(game, m, equilibrium.policy, samples, n, seed))
+    with threadpool_limits(limits=1, user_api="blas"):
+        equilibrium = best_equilibrium(
+            KRobotSystem(game, lead), starts, settings.tolerance, settings.eta, settings.alternations, progress
+        )
+        tables: list[Table] = []
+        for m in ks:
+            if progress is not None:
+                progress("table", float(m))
+            if m in exact:
+                tables.append(_exact_table(game, m, equilibrium, settings.tolerance, n, seed))
+            else:
+                tables.append(_sampled_table(game, m, equilibrium.policy, samples, n, seed))
     how: dict[str, Any] = {
         "settings": settings.model_dump(mode="json") | {"sampled": list(sampled), "samples": samples},
         "seed": seed,
@@ -93,13 +96,14 @@ def solve(
 
 
 def _exact_table(game: Game, k: int, equilibrium: Equilibrium, tolerance: float, n: int, seed: int) -> Table:
-    if equilibrium.surrogate.system.k == k:
+    lead = equilibrium.surrogate.system.k == k
+    if lead:
         surrogate, best, table, value = equilibrium.surrogate, equilibrium.best, equilibrium.table, equilibrium.value
     else:
         surrogate = KRobotSystem(game, k).under(equilibrium.policy)
         best = learn_exact(surrogate, tolerance)
         table, value = best.table, evaluate(surrogate, best.table, tolerance / 8, best.optimal.middle)
-    certificate = certify(surrogate, best, table, value, tolerance).as_dict()
+    certificate = certify(surrogate, best, table, value, tolerance, settled=lead and equilibrium.settled).as_dict()
     fleet = fleet_return(game, table, equilibrium.policy, k, n=max(n, k), seed=seed)
     return Table(k=k, dispatch=table, certificate=certificate | {"fleet": asdict(fleet) | {"n": max(n, k)}})
 

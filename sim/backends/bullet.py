@@ -63,6 +63,13 @@ class BulletWorld(DrivingWorld):
             for robot, goal in zip(np.asarray(robots), np.asarray(goals), strict=True):
                 self._paint(int(robot), int(goal))
 
+    def place(self, robot: int, x: float, y: float) -> None:
+        """See `DrivingWorld.place`; height and attitude stay."""
+        super().place(robot, x, y)
+        on, body = {"physicsClientId": self._client}, self._bodies[robot]
+        (_, _, z), attitude = pybullet.getBasePositionAndOrientation(body, **on)
+        pybullet.resetBasePositionAndOrientation(body, (x, y, z), attitude, **on)
+
     def close(self) -> None:
         """Disconnect from PyBullet."""
         if self._client >= 0 and pybullet.isConnected(self._client):
@@ -92,7 +99,7 @@ class BulletWorld(DrivingWorld):
         shape = pybullet.createCollisionShape(pybullet.GEOM_CYLINDER, radius=radius, height=height, **on)
         visual = pybullet.createVisualShape(pybullet.GEOM_CYLINDER, radius=radius, length=height, **on)
         bodies = []
-        for (x, y), yaw, goal in zip(self._xy, self._yaw, self._fleet.goal, strict=True):
+        for (x, y), yaw, goal in zip(self._xy, self._yaw, self.fleet.goal, strict=True):
             turned = pybullet.getQuaternionFromEuler((0.0, 0.0, yaw))
             body = pybullet.createMultiBody(_MASS, shape, visual, (x, y, height / 2), turned, **on)
             pybullet.changeDynamics(
@@ -109,7 +116,7 @@ class BulletWorld(DrivingWorld):
             pybullet.changeVisualShape(body, -1, rgbaColor=_colour(goal), **on)
         return bodies
 
-    def _move(self, velocity: NDArray[np.float64], yaw_rate: NDArray[np.float64]) -> None:
+    def _integrate(self, velocity: NDArray[np.float64], yaw_rate: NDArray[np.float64]) -> None:
         client, step = self._client, self.spec.step
         for body, (x, y), z, turn in zip(
             self._bodies, velocity.tolist(), self._vertical.tolist(), yaw_rate.tolist(), strict=True

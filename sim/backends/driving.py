@@ -36,7 +36,7 @@ class Trips:
     def __init__(self, robots: int) -> None:
         self._open = np.zeros(robots, dtype=np.bool_)
         self._sent_at = np.zeros(robots)
-        self._free_flow = np.zeros(robots)
+        self.free_flow = np.zeros(robots)
         self._ratios = np.zeros(_BINS, dtype=np.int64)
         self._slowest = 0.0
         self._sent = self._superseded = self._on_time = self._late_unreached = 0
@@ -49,14 +49,14 @@ class Trips:
         self._sent += int(np.count_nonzero(free_flow > 0))
         self._open[robots] = free_flow > 0
         self._sent_at[robots] = time
-        self._free_flow[robots] = free_flow
+        self.free_flow[robots] = free_flow
 
     def arrive(self, parked: NDArray[np.bool_], time: float) -> None:
         """At `time` [s], robots with `parked` [robot] set stand in the slot of their goal."""
         done = self._open & parked
         if not done.any():
             return
-        ratio = (time - self._sent_at[done]) / self._free_flow[done]
+        ratio = (time - self._sent_at[done]) / self.free_flow[done]
         self._on_time += int(np.count_nonzero(ratio <= _LATE))
         self._slowest = max(self._slowest, float(ratio.max()))
         np.add.at(self._ratios, np.minimum(ratio / _BIN, _BINS - 1).astype(np.int64), 1)
@@ -84,7 +84,7 @@ class Trips:
         }
 
     def _is_late(self, time: float) -> NDArray[np.bool_]:
-        late: NDArray[np.bool_] = time - self._sent_at > _LATE * self._free_flow
+        late: NDArray[np.bool_] = time - self._sent_at > _LATE * self.free_flow
         return late
 
     def _quantile(self, fraction: float) -> float:
@@ -101,6 +101,11 @@ class DrivingWorld(ABC):
         seed: breaks ties between robots that want to merge at the same time.
         start_zones: zones [robot] in whose own slots the robots stand at the start.
 
+    Attributes:
+        layout, ring: geometry, and the traffic law's view of it.
+        spec, drive: the world's configuration, and the traffic law's view of it.
+        fleet: the traffic state of all robots.
+
     Raises:
         ValueError: start_zones has another shape than [robot], or names unknown zones.
     """
@@ -110,8 +115,8 @@ class DrivingWorld(ABC):
         self.spec = config.world
         zones = _zone_array("start_zones", start_zones, (self.layout.robots,), self.layout.zones)
         start = self.layout.slots[np.arange(self.layout.robots), zones]
-        self._ring, self._drive = ring_of(self.layout), drive_of(config.world)
-        self._fleet = parked_fleet(zones, np.random.default_rng(seed).permutation(len(zones)) / len(zones))
+        self.ring, self.drive = ring_of(self.layout), drive_of(config.world)
+        self.fleet = parked_fleet(zones, np.random.default_rng(seed).permutation(len(zones)) / len(zones))
         self._xy, self._yaw = start[:, :2].copy(), start[:, 2].copy()
         self._velocity, self._yaw_rate = np.zeros_like(self._xy), np.zeros_like(self._yaw)
         self._zones, self._looked_at = self.layout.zone_map.locate(self._xy), self._xy.copy()
@@ -144,6 +149,11 @@ class DrivingWorld(ABC):
         """True zone of every robot [robot], by the zone map with its hysteresis."""
         return self._zones.copy()
 
+    @property
+    def free_flow(self) -> _Floats:
+        """Time [robot] in [s] that each robot's last goal takes alone on the ring, from where it was sent."""
+        return self._trips.free_flow.copy()
+
     def hear(self, priority: int) -> None:  # noqa: B027, not for backends to fill in
         """Nothing: driving does not depend on the priority."""
 
@@ -157,9 +167,9 @@ class DrivingWorld(ABC):
         """
         who = _zone_array("robots", robots, None, self.layout.robots)
         where = _zone_array("goals", goals, who.shape, self.layout.zones)
-        new = where != self._fleet.goal[who]
+        new = where != self.fleet.goal[who]
         who, where = who[new], where[new]
-        free_flow = redirect(self._fleet, self._ring, self._drive, self._xy, self._driven, who, where)
+        free_flow = redirect(self.fleet, self.ring, self.drive, self._xy, self._driven, who, where)
         # However short a trip is, its end shows only after a step that begins it and one that ends it.
         free_flow = np.where(free_flow > 0, np.maximum(free_flow, 2 * self.spec.step), 0.0)
         self._trips.send(who, free_flow, self.time)
@@ -170,7 +180,7 @@ class DrivingWorld(ABC):
         steps = max(0, round(self._owed / self.spec.step))
         self._owed -= steps * self.spec.step
         for _ in range(steps):
-            self._step()
+            self.move(steer(self.fleet, self.ring, self.drive, self._xy, self._driven))
             if self._steps % self._steps_per_look == 0:
                 self._look()
         self._look()
@@ -178,12 +188,12 @@ class DrivingWorld(ABC):
     def statistics(self) -> dict[str, Any]:
         """Cumulative, JSON-ready: what became of goals (`Trips`), and what every physics step looked like.
 
-        `min_separation` is the smallest distance of two centres over two radii; `overlaps` counts pairs and steps below
+        `minseparation` is the smallest distance of two centres over two radii; `overlaps` counts pairs and steps below
         0.8 of that; `off_floor` counts robots that ever left the ring by 1 m (bullet: or tilted, sank or rose).
         """
         return {
             **self._trips.statistics(self.time),
-            "min_separation": self._closest / self._diameter if math.isfinite(self._closest) else None,
+            "minseparation": self._closest / self._diameter if math.isfinite(self._closest) else None,
             "overlaps": self._overlaps,
             "off_floor": int(np.count_nonzero(self._left_floor)),
         }
@@ -191,27 +201,35 @@ class DrivingWorld(ABC):
     def close(self) -> None:  # noqa: B027, backends may hold something
         """Nothing to release."""
 
+    def place(self, robot: int, x: float, y: float) -> None:
+        """Lift a robot to another position [m], as an accident would; the traffic law has to cope with it."""
+        self._xy = self._xy.copy()
+        self._xy[robot] = x, y
+
+    def move(self, velocity: _Floats) -> None:
+        """One physics step with commanded velocities [robot, 2] in [m/s], frame `map`; whose they are is not asked.
+
+        `advance` commands what the traffic law wants.
+        """
+        step, before, yaw_before = self.spec.step, self._xy, self._yaw
+        self._integrate(velocity, _yaw_rates(velocity, yaw_before, _YAW_RATE, step))
+        self._steps += 1
+        self._velocity = (self._xy - before) / step
+        self._yaw_rate = wrapped(self._yaw - yaw_before) / step
+        # A robot that is held back starts from its real speed, but a shove is not taken for driving.
+        self._driven = np.where(velocity * self._velocity > 0, _smaller(velocity, self._velocity), 0.0)
+        closest, overlaps = separation(self._xy, 0.8 * self._diameter)
+        self._closest, self._overlaps = min(self._closest, closest), self._overlaps + overlaps
+        self._left_floor |= np.hypot(self._xy[:, 0], self._xy[:, 1]) > self.layout.outer_radius + 1.0
+        self._trips.arrive((self.fleet.phase == PARKED) & (self.fleet.zone == self.fleet.goal), self.time)
+
     @abstractmethod
-    def _move(self, velocity: _Floats, yaw_rate: _Floats) -> None:
-        """Drive for one step with velocity [robot, 2] and yaw_rate [robot]; set _xy, _yaw, and mark _left_floor."""
+    def _integrate(self, velocity: _Floats, yaw_rate: _Floats) -> None:
+        """Go on by one step with velocity [robot, 2] and yaw_rate [robot]; set _xy, _yaw, and mark _left_floor."""
 
     @property
     def _diameter(self) -> float:
         return 2 * self.spec.layout.robot_radius
-
-    def _step(self) -> None:
-        step, before, yaw_before = self.spec.step, self._xy, self._yaw
-        wanted = steer(self._fleet, self._ring, self._drive, before, self._driven)
-        self._move(wanted, _yaw_rates(wanted, yaw_before, _YAW_RATE, step))
-        self._steps += 1
-        self._velocity = (self._xy - before) / step
-        # A robot that is held back starts from its real speed, but a shove is not taken for driving.
-        self._driven = np.where(wanted * self._velocity > 0, _smaller(wanted, self._velocity), 0.0)
-        self._yaw_rate = wrapped(self._yaw - yaw_before) / step
-        closest, overlaps = _separation(self._xy, 0.8 * self._diameter)
-        self._closest, self._overlaps = min(self._closest, closest), self._overlaps + overlaps
-        self._left_floor |= np.hypot(self._xy[:, 0], self._xy[:, 1]) > self.layout.outer_radius + 1.0
-        self._trips.arrive((self._fleet.phase == PARKED) & (self._fleet.zone == self._fleet.goal), self.time)
 
     def _look(self) -> None:
         moved = np.flatnonzero((self._xy != self._looked_at).any(axis=1))
@@ -248,7 +266,7 @@ def _yaw_rates(velocity: _Floats, yaw: _Floats, limit: float, step: float) -> _F
 
 
 @njit(cache=True)
-def _separation(xy: _Floats, overlap: float) -> tuple[float, int]:
+def separation(xy: _Floats, overlap: float) -> tuple[float, int]:
     """Smallest distance [m] of two points xy [point, 2], and how many pairs are nearer than `overlap` [m].
 
     Sweeps the points by x, so it looks only at pairs that are near in x.
