@@ -75,7 +75,7 @@ def refused(folder: Path, *arguments: str) -> str:
     result = meanfleet(folder, *arguments)
     assert result.returncode == 2, (result.returncode, result.stdout, result.stderr)
     assert result.stdout == ""
-    (line,) = result.stderr.splitlines()
+    (line,) = filter(None, result.stderr.splitlines())
     assert line.startswith("meanfleet: ")
     assert files(folder) == before
     return line

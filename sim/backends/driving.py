@@ -188,12 +188,12 @@ class DrivingWorld(ABC):
     def statistics(self) -> dict[str, Any]:
         """Cumulative, JSON-ready: what became of goals (`Trips`), and what every physics step looked like.
 
-        `minseparation` is the smallest distance of two centres over two radii; `overlaps` counts pairs and steps below
+        `min_separation` is the smallest distance of two centres over two radii; `overlaps` counts pairs and steps below
         0.8 of that; `off_floor` counts robots that ever left the ring by 1 m (bullet: or tilted, sank or rose).
         """
         return {
             **self._trips.statistics(self.time),
-            "minseparation": self._closest / self._diameter if math.isfinite(self._closest) else None,
+            "min_separation": self._closest / self._diameter if math.isfinite(self._closest) else None,
             "overlaps": self._overlaps,
             "off_floor": int(np.count_nonzero(self._left_floor)),
         }
