@@ -60,7 +60,7 @@ def gradient(surrogate: Surrogate, table: IntArray, values: FloatArray) -> Float
     flat = np.ascontiguousarray(after.transpose(1, 0, 2)).reshape(len(up), -1)
     result = np.empty((game.zones, game.priorities, game.moves))
     for s in range(game.priorities):
-        others = (surrogate.fewer[s] @ flat).reshape(len(up), game.priorities, game.zones)
+        others = surrogate.fewer[s].expect(flat).reshape(len(up), game.priorities, game.zones)
         steering = game.P_g[s][table[s]]  # [h, s']
         for z in range(game.zones):
             has = down[:, z] >= 0

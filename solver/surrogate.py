@@ -21,10 +21,10 @@ from meanfleet.errors import UserError
 
 from .game import FloatArray, Game
 from .histograms import count_histograms, enumerate_histograms
-from .symmetric_power import SymmetricPower, dense_bytes
+from .next_law import NextLaw, NextLaws
 
 IntArray = NDArray[np.int64]
-MEMORY_BUDGET = 6 * 2**30  # [bytes] for the dense symmetric powers of one surrogate
+HISTOGRAMS = 5_000_000  # more are beyond the exact backup
 
 
 class KRobotSystem:
@@ -33,15 +33,14 @@ class KRobotSystem:
     def __init__(self, game: Game, k: int) -> None:
         if k < 1:
             raise UserError(f"k = {k}: at least one robot must be polled")
-        need = 2 * game.priorities * dense_bytes(k, game.zones)
-        if need > MEMORY_BUDGET:
+        size = count_histograms(k, game.zones)
+        if size > HISTOGRAMS:
             raise UserError(
-                f"k = {k}: the exact backup over {count_histograms(k, game.zones)} histograms needs "
-                f"{need / 2**30:.0f} GiB; lower k or use the sampled backup"
+                f"k = {k}: the exact backup over {size} histograms is out of reach; lower k or use the sampled backup"
             )
         self.game, self.k = game, k
         self.histograms = enumerate_histograms(k, game.zones)
-        self.power = SymmetricPower(k, game.zones)
+        self.laws = NextLaws(k, game.zones)
 
     @cached_property
     def start(self) -> FloatArray:
@@ -61,7 +60,7 @@ class KRobotSystem:
         game = self.game
         tilde = np.einsum("zsa,zsay->szy", local_policy, game.P_l)
         reward = np.einsum("zsa,zsa->zs", local_policy, game.r_l)
-        pairs = [self.power.matrices(tilde[s]) for s in range(game.priorities)]
+        pairs = [self.laws.of(tilde[s]) for s in range(game.priorities)]
         return Surrogate(
             system=self,
             local_policy=local_policy,
@@ -76,15 +75,15 @@ class Surrogate:
     """The k-robot system under a fixed π_l.
 
     Attributes:
-        fewer: per s_g, T_{k−1} [ν, ν'].
-        law: per s_g, T_k [h, h'].
+        fewer: per s_g, the law of the next histogram of k−1 robots.
+        law: per s_g, the law of the next histogram of k robots.
         fleet_reward: Σ_z (μ_z/k) r̃[z, s_g], float64 [s_g, h].
     """
 
     system: KRobotSystem
     local_policy: FloatArray
-    fewer: tuple[FloatArray, ...]
-    law: tuple[FloatArray, ...]
+    fewer: tuple[NextLaw, ...]
+    law: tuple[NextLaw, ...]
     fleet_reward: FloatArray
 
     def changed(self, cell: tuple[int, int], row: FloatArray) -> Surrogate:
@@ -94,7 +93,7 @@ class Surrogate:
         policy[zone, s] = row
         game = self.system.game
         tilde = np.einsum("za,zay->zy", policy[:, s], game.P_l[:, s])
-        fewer, law = self.system.power.matrices(tilde)
+        fewer, law = self.system.laws.of(tilde)
         reward = self.fleet_reward.copy()
         reward[s] = self.system.histograms @ np.sum(policy[:, s] * game.r_l[:, s], axis=1) / self.system.k
         return Surrogate(
@@ -107,7 +106,7 @@ class Surrogate:
 
     def expected(self, values: FloatArray) -> FloatArray:
         """E[V(s', μ') | s_g, μ] for every s' [s_g, h, s']: shared by all dispatches."""
-        return np.stack([law @ values.T for law in self.law])
+        return np.stack([law.expect(values.T) for law in self.law])
 
     def q_values(self, values: FloatArray) -> FloatArray:
         """(T V)(s_g, h, a_g) = r + γ Σ_s' P_g(s'|s_g, a_g) E[V(s', μ')], float64 [s_g, h, a_g]."""
@@ -130,5 +129,5 @@ class Surrogate:
         after = np.zeros_like(law)
         for s, kernel in enumerate(self.law):
             weights = law[s][:, None] * game.P_g[s][table[s]]
-            after += (kernel.T @ weights).T
+            after += kernel.push(weights).T
         return after

@@ -105,9 +105,9 @@ def test_a_simulated_k_beyond_the_fleet_or_without_a_table(folder: Path) -> None
     assert "fleet has 1 robots" in refused(folder, *SIMULATE, "-n", "1")
 
 
-@pytest.mark.parametrize("k", ["ten", "0", "-1", "", "1,,2", "1.5", "2:", "5:1", "1:2:3"])
+@pytest.mark.parametrize("k", ["ten", "0", "-1", "", "1,,2", "1.5", "2:", "5:1", "1:2:3", "²"])
 def test_a_k_that_is_none(folder: Path, k: str) -> None:
-    assert "-k" in refused(folder, *SOLVE, f"-k={k}")
+    assert f"-k {k!r}" in refused(folder, *SOLVE, f"--k={k}")
 
 
 def test_damaged_missing_and_foreign_policies(folder: Path) -> None:

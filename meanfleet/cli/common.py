@@ -35,7 +35,8 @@ def numbers(text: str) -> tuple[int, ...]:
     found: list[int] = []
     for part in text.split(","):
         first, colon, last = part.strip().partition(":")
-        if not first.isdigit() or (colon and not last.isdigit()) or int(first) < 1:
+        valid = first.isdecimal() and (last.isdecimal() or not colon)
+        if not valid or int(first) < 1 or int(last or first) < int(first):
             raise UserError(f"-k {text!r}: expected whole numbers from 1, such as 10, 1,2,5 or 1:5")
         found += range(int(first), int(last or first) + 1)
     return tuple(sorted(set(found)))
@@ -50,7 +51,9 @@ def print_json(value: Any) -> None:
 def bar(label: str, total: int | None, quiet: bool) -> Iterator[Any]:
     """A progress bar on stderr; yields `advance(done, text)`."""
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=30), TextColumn("{task.fields[note]}"))
-    with Progress(*columns, TimeElapsedColumn(), console=complaints, transient=True, disable=quiet) as progress:
+    with Progress(
+        *columns, TimeElapsedColumn(), console=complaints, transient=True, disable=quiet or not complaints.is_terminal
+    ) as progress:
         task = progress.add_task(label, total=total, note="")
 
         def advance(done: int | None = None, note: str = "") -> None:

@@ -89,7 +89,7 @@ def test_the_next_zone_of_the_outermost_row_is_about_twelve_seconds_away() -> No
 def test_a_robot_turns_back_through_its_next_own_slot_and_its_zone_changes_in_order() -> None:
     world = lone(99)
     world.send([99], [1])
-    world.advance(5.0)  # in the aisle, in a one-way lane: back means onwards first
+    world.advance(3.0)  # in the aisle, in a one-way lane: back means onwards first
     world.send([99], [0])
     seen = [int(world.zones[99])]
     while world.statistics()["goals_open"]:

@@ -23,6 +23,7 @@ from meanfleet.solver.bounds import ValueInterval, fixed_point
 from meanfleet.solver.certificate import certify, single_robot_bound
 from meanfleet.solver.evaluation import evaluate, occupancy
 from meanfleet.solver.global_learning import learn_exact, learn_sampled
+from meanfleet.solver.histograms import count_histograms
 from meanfleet.solver.local_learning import gradient, improve
 from meanfleet.solver.solving import default_tables, solve
 from meanfleet.solver.surrogate import KRobotSystem, Surrogate
@@ -115,13 +116,14 @@ def test_changing_one_cell_equals_building_anew() -> None:
     patched, whole = case.surrogate.changed((1, 2), policy[1, 2]), case.surrogate.system.under(policy)
     assert np.allclose(patched.fleet_reward, whole.fleet_reward, rtol=0, atol=1e-14)
     for name in ("fewer", "law"):
+        every = np.eye(count_histograms(3 if name == "law" else 2, 3))
         for left, right in zip(getattr(patched, name), getattr(whole, name), strict=True):
-            assert np.allclose(left, right, rtol=0, atol=1e-14)
+            assert np.allclose(left.expect(every), right.expect(every), rtol=0, atol=1e-13)
 
 
 def test_no_robots_and_too_many_for_memory_are_users_errors() -> None:
     game = Game(**random_arrays(0, zones=5))
-    for k in (0, -1, 50):
+    for k in (0, -1, 500):
         with pytest.raises(UserError, match=f"k = {k}"):
             KRobotSystem(game, k)
 
