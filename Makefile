@@ -18,6 +18,7 @@ help:
 	@echo "make distclean  clean, and remove $(VENV)"
 
 env: $(STAMP)
+	@:
 
 $(STAMP): setup.py setup.cfg pyproject.toml
 	@echo "env: $(VENV) with $$($(PYTHON) --version)"

@@ -29,7 +29,6 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticArray
 from std_msgs.msg import Header
 
-from meanfleet.bundle import PolicyBundle
 from meanfleet.errors import UserError
 from meanfleet.files import write_json
 from meanfleet.ros.node import DIAGNOSTICS, LATCHED, Signals, WorkingNode, refuse_second, run
@@ -48,14 +47,9 @@ class DispatcherNode(WorkingNode):
     def __init__(self, stopped: Signals) -> None:
         super().__init__("dispatcher")
         self.config = self.configuration()
-        policy = self.parameter("policy", "")
-        if not policy:
-            raise UserError("dispatcher needs the parameter 'policy': the path of a policy bundle (.npz)")
-        bundle = PolicyBundle.load(policy)
-        bundle.require_zones(len(self.config.zones))
         settings = self.config.dispatcher
         self.dispatcher = Dispatcher(
-            bundle,
+            self.policies(self.config),
             self.config.robots,
             self.parameter("k", 0) or settings.k,
             seed=self.parameter("seed", 0),

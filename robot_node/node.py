@@ -27,7 +27,6 @@ from rclpy.parameter import Parameter
 from rclpy.qos import qos_profile_sensor_data
 from std_msgs.msg import Header
 
-from meanfleet.bundle import PolicyBundle
 from meanfleet.errors import UserError, suggestion
 from meanfleet.layout import RingLayout
 from meanfleet.ros.conversions import diagnostics, to_seconds, zone_header
@@ -45,11 +44,7 @@ class RobotNode(WorkingNode):
     def __init__(self, stopped: Signals) -> None:
         super().__init__("robots")
         self.config = self.configuration()
-        policy = self.parameter("policy", "")
-        if not policy:
-            raise UserError("robots needs the parameter 'policy': the path of a policy bundle (.npz)")
-        bundle = PolicyBundle.load(policy)
-        bundle.require_zones(len(self.config.zones))
+        bundle = self.policies(self.config)
         layout = RingLayout.from_config(self.config)
         self.names = self._own_robots()
         fleet = {name: i for i, name in enumerate(self.config.robots)}

@@ -89,7 +89,8 @@ class ThinningLaw:
         here = np.array(values, dtype=np.float64, order="C")
         there = np.empty_like(here)
         for move in reversed(self.moves):
-            _thin(here, *lines(self.k, self.zones, move.source, move.target), _binomial(self.k, move.share), there)
+            kernel = _binomial(self.k, move.share)
+            _along_lines(here, *lines(self.k, self.zones, move.source, move.target), kernel, False, there)
             here, there = there, here
         return here
 
@@ -98,49 +99,55 @@ class ThinningLaw:
         here = np.array(weights, dtype=np.float64, order="C")
         there = np.empty_like(here)
         for move in self.moves:
-            _scatter(here, *lines(self.k, self.zones, move.source, move.target), _binomial(self.k, move.share), there)
+            kernel = np.ascontiguousarray(_binomial(self.k, move.share).T)
+            _along_lines(here, *lines(self.k, self.zones, move.source, move.target), kernel, True, there)
             here, there = there, here
         return here
 
 
 @njit(cache=True)
 def _binomial(k: int, share: float) -> FloatArray:
-    """C(a, b) share^b (1−share)^(a−b) for a, b = 0…k, float64 [a, b]."""
+    """Probability that of a robots, a − x move: float64 [a, x], x those that stay, 0 ≤ x ≤ a ≤ k."""
     table = np.zeros((k + 1, k + 1))
     table[0, 0] = 1.0
     for a in range(1, k + 1):
-        table[a, 0] = table[a - 1, 0] * (1 - share)
-        for b in range(1, a + 1):
-            table[a, b] = share * table[a - 1, b - 1] + (1 - share) * table[a - 1, b]
+        table[a, 0] = share * table[a - 1, 0]
+        for x in range(1, a + 1):
+            table[a, x] = share * table[a - 1, x] + (1 - share) * table[a - 1, x - 1]
     return table
 
 
-@njit(cache=True)
-def _thin(values: FloatArray, order: NDArray[np.int32], begins: IntArray, law: FloatArray, out: FloatArray) -> None:
-    """out[μ] = Σ_b law[μ_i, b] values[μ − b·e_i + b·e_j] for every column. Overwrites `out` only."""
+# Sums may be reordered, so that they run in SIMD registers; NaN and infinity keep their meaning.
+@njit(cache=True, fastmath={"reassoc", "contract", "nsz"})
+def _along_lines(
+    values: FloatArray,
+    order: NDArray[np.int32],
+    begins: IntArray,
+    kernel: FloatArray,
+    upper: bool,
+    out: FloatArray,
+) -> None:
+    """Multiply the values on every line by a triangular kernel, for every column. Overwrites `out` only.
+
+    out[x] = Σ_y kernel[x, y] values[y] over y ≤ x (lower) or y ≥ x (upper), x and y positions on the line.
+    """
     columns = values.shape[1]
+    work = np.empty((columns, kernel.shape[0]))
     for line in range(len(begins) - 1):
         begin = begins[line]
-        for a in range(begins[line + 1] - begin):
-            mu = order[begin + a]
+        length = begins[line + 1] - begin
+        for x in range(length):
+            mu = order[begin + x]
             for column in range(columns):
-                out[mu, column] = 0.0
-            for b in range(a + 1):
-                nu, weight = order[begin + a - b], law[a, b]
-                for column in range(columns):
-                    out[mu, column] += weight * values[nu, column]
-
-
-@njit(cache=True)
-def _scatter(weights: FloatArray, order: NDArray[np.int32], begins: IntArray, law: FloatArray, out: FloatArray) -> None:
-    """out[μ − b·e_i + b·e_j] collects law[μ_i, b] weights[μ] for every column. Overwrites `out` only."""
-    columns = weights.shape[1]
-    out[:] = 0.0
-    for line in range(len(begins) - 1):
-        begin = begins[line]
-        for a in range(begins[line + 1] - begin):
-            mu = order[begin + a]
-            for b in range(a + 1):
-                nu, weight = order[begin + a - b], law[a, b]
-                for column in range(columns):
-                    out[nu, column] += weight * weights[mu, column]
+                work[column, x] = values[mu, column]
+        for x in range(length):
+            mu = order[begin + x]
+            for column in range(columns):
+                total = 0.0
+                if upper:  # two loops with plain bounds: only those become SIMD code
+                    for y in range(x, length):
+                        total += kernel[x, y] * work[column, y]
+                else:
+                    for y in range(x + 1):
+                        total += kernel[x, y] * work[column, y]
+                out[mu, column] = total

@@ -20,6 +20,7 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 
+from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config
 from meanfleet.errors import UserError
 
@@ -64,6 +65,19 @@ class WorkingNode(Node):
         if n < 0:
             raise UserError(f"parameter 'n' of {self.get_name()} is {n}: expected a number of robots, or 0")
         return Config.from_yaml(path).with_robots(n or None)
+
+    def policies(self, config: Config) -> PolicyBundle:
+        """The policy bundle that the parameter `policy` names, checked against the configuration's ring.
+
+        Raises:
+            UserError: the parameter is missing, or the bundle is damaged or for another number of zones.
+        """
+        path = self.parameter("policy", "")
+        if not path:
+            raise UserError(f"{self.get_name()} needs the parameter 'policy': the path of a policy bundle (.npz)")
+        bundle = PolicyBundle.load(path)
+        bundle.require_zones(len(config.zones))
+        return bundle
 
     def ros_time(self) -> float:
         """ROS time [s]; 0 until a simulated clock is heard."""
