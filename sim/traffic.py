@@ -72,7 +72,9 @@ def _turn_corners(
 
 
 @njit(cache=True)
-def _line_up(fleet: Fleet, ring: Ring, drive: Drive, rho: Floats, theta: Floats) -> tuple[Ints, Floats, Ints, Ints]:
+def _line_up(
+    fleet: Fleet, ring: Ring, drive: Drive, rho: Floats, theta: Floats, radial: Floats
+) -> tuple[Ints, Floats, Ints, Ints]:
     """Everyone who is in a lane or waits for one, by lane and in its direction.
 
     Returns:
@@ -87,6 +89,8 @@ def _line_up(fleet: Fleet, ring: Ring, drive: Drive, rho: Floats, theta: Floats)
         lane, angle = fleet.lane[i], theta[i]
         if fleet.phase[i] == PARKED and fleet.goal[i] != fleet.zone[i]:
             angle = ring.column[i] + fleet.zone[i] * ring.zone_angle
+        elif fleet.phase[i] == ENTERING and radial[i] * (ring.lanes[lane] - ring.home[i]) > 0:
+            pass  # it turned back, but rolls on towards the lane until it stands
         elif fleet.phase[i] == PARKED or fleet.phase[i] == ENTERING:
             lane = min(max(round((rho[i] - ring.lanes[0]) / width), 0), len(ring.lanes) - 1)
             if abs(rho[i] - ring.lanes[lane]) > drive.clearance:
@@ -197,7 +201,7 @@ def _steer(fleet: Fleet, ring: Ring, drive: Drive, xy: Floats, velocity: Floats,
     """One step of the traffic law; see `steer`. Changes fleet and writes out [robot, 2]."""
     rho, theta, radial, along = polar(xy, velocity, drive.step)
     _turn_corners(fleet, ring, drive, rho, theta, radial, along)
-    queue, place, first, after = _line_up(fleet, ring, drive, rho, theta)
+    queue, place, first, after = _line_up(fleet, ring, drive, rho, theta, radial)
     _merge(fleet, ring, drive, along, queue, place, first, after)
     limit = np.full(len(xy), drive.speed)
     for p in range(len(queue)):

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from meanfleet.config import Config, FleetConfig, LayoutConfig, WorldConfig
@@ -180,6 +180,7 @@ def test_whatever_they_are_told_all_arrive_and_none_touches_another(robots: int,
 
 
 @settings(max_examples=15, deadline=None)
+@example(seed=5608, robots=13, zones=3, rows=2, pitch=0.5, offset=0.796875)  # turned back while rolling to the lane
 @given(
     seed=st.integers(0, 2**16),
     robots=st.integers(1, 40),
@@ -196,6 +197,22 @@ def test_any_warehouse_flows(seed: int, robots: int, zones: int, rows: int, pitc
     until_parked(world)
     separation = world.statistics()["min_separation"]
     assert robots == 1 or separation >= 1.0
+
+
+def test_a_stream_lets_in_whoever_waits() -> None:
+    """Ninety-nine robots of one row pass robot 50's slot nose to tail; without patience it waits for the last."""
+    start = np.full(100, 4)
+    start[50] = 0
+    world = KinematicWorld(fleet(100, rows=1), 0, start)
+    world.send(np.delete(np.arange(100), 50), np.ones(99, dtype=np.int64))
+    world.advance(12.0)  # the head of the stream is past
+    world.send([50], [1])
+    waited = 0.0
+    for _ in range(300):
+        world.advance(STEP)
+        waited = max(waited, float(world.fleet.waited[50]))
+    assert world.fleet.phase[50] != PARKED
+    assert 2.0 < waited < 6.0
 
 
 def test_nobody_starves_beside_a_busy_lane() -> None:
