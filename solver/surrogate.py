@@ -10,6 +10,7 @@ histogram's index; dispatch tables are int64 [s_g, h].
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -118,10 +119,14 @@ class Surrogate:
         """max_a (T V)(·, a)."""
         return np.asarray(self.q_values(values).max(axis=2))
 
-    def backup_policy(self, values: FloatArray, table: IntArray) -> FloatArray:
-        """(T V)(·, table)."""
-        q = self.q_values(values)
-        return np.asarray(np.take_along_axis(q, table[:, :, None], axis=2)[:, :, 0])
+    def policy_operator(self, table: IntArray) -> Callable[[FloatArray], FloatArray]:
+        """V ↦ E[V(s', μ') | s_g, μ] under a dispatch table [s_g, h], both float64 [s_g, h]."""
+        steering = self.system.game.P_g[np.arange(len(table))[:, None], table]  # [s_g, h, s']
+        return lambda values: np.asarray(np.sum(self.expected(values) * steering, axis=2))
+
+    def policy_reward(self, table: IntArray) -> FloatArray:
+        """Reward of a tick under a dispatch table [s_g, h]: float64 [s_g, h]."""
+        return np.asarray(np.take_along_axis(self.system.game.r_g, table, axis=1) + self.fleet_reward)
 
     def push(self, law: FloatArray, table: IntArray) -> FloatArray:
         """Law of (s_g, h) one tick later [s_g, h], given the law now and the dispatch table."""
