@@ -21,7 +21,7 @@ from meanfleet.layout import RingLayout
 PARKED, LEAVING, DRIVING, ENTERING = 0, 1, 2, 3
 """Phases of a robot: in its slot; moving out to its lane; along the lane; moving in from the lane."""
 
-ARRIVED = 0.02  # [m] a corner counts as reached this close to it, at less than one step's change of speed
+_ARRIVED = 0.02  # [m] a corner counts as reached this close to it, if at less than one step's change of speed
 _MARGIN = 0.05  # [m] kept free between two robots in a lane
 _PATIENCE = 2.0  # [s] a robot waits politely before it makes others brake
 ROUND = 2 * math.pi
@@ -49,6 +49,7 @@ class Drive(NamedTuple):
     spacing: float  # [m] between the centres of robots that stand in a lane
     merging: float  # [m] least distance along the lane between a merging robot and its neighbours
     clearance: float  # [m] a robot this close to a lane's middle blocks it
+    arrived: float  # [m] a corner counts as reached this close to it
     patience: float  # [s]
 
 
@@ -74,7 +75,8 @@ def drive_of(world: WorldConfig) -> Drive:
     diameter = 2 * world.layout.robot_radius
     margin = min(_MARGIN, (world.layout.lane_offset - diameter) / 2)
     spacing, merging, clearance = diameter + margin, diameter + 0.7 * margin, diameter + 0.8 * margin
-    return Drive(world.speed, world.acceleration, world.step, spacing, merging, clearance, _PATIENCE)
+    arrived = min(_ARRIVED, margin, (world.layout.slot_pitch - diameter) / 2)  # neighbours may both be this far off
+    return Drive(world.speed, world.acceleration, world.step, spacing, merging, clearance, arrived, _PATIENCE)
 
 
 def parked_fleet(zones: Ints, rank: Floats) -> Fleet:
@@ -102,12 +104,12 @@ def lane_to(ring: Ring, robot: int, zone: int, goal: int) -> int:
 
 
 @njit(cache=True)
-def to_column(ring: Ring, robot: int, lane: int, angle: float, zone: int) -> float:
+def to_column(ring: Ring, drive: Drive, robot: int, lane: int, angle: float, zone: int) -> float:
     """Distance [m] along a lane from an angle to the robot's column in `zone`; negative if it is just reached."""
     radius = ring.lanes[lane]
     ahead = (way_of(lane) * (ring.column[robot] + zone * ring.zone_angle - angle)) % ROUND * radius
     behind = ROUND * radius - ahead
-    return float(-behind if behind < ARRIVED else ahead)
+    return float(-behind if behind < drive.arrived else ahead)
 
 
 @njit(cache=True)
@@ -148,7 +150,7 @@ def _from_slot(ring: Ring, drive: Drive, robot: int, zone: int, goal: int) -> fl
     lane = lane_to(ring, robot, zone, goal)
     angle = ring.column[robot] + zone * ring.zone_angle
     corner = _duration(abs(ring.lanes[lane] - ring.home[robot]), 0.0, drive)
-    return 2 * corner + _duration(to_column(ring, robot, lane, angle, goal), 0.0, drive)
+    return 2 * corner + _duration(to_column(ring, drive, robot, lane, angle, goal), 0.0, drive)
 
 
 @njit(cache=True)
@@ -161,8 +163,8 @@ def plan(ring: Ring, drive: Drive, robot: int, lane: int, angle: float, speed: f
     best, best_time = goal, np.inf
     corner = _duration(abs(ring.lanes[lane] - ring.home[robot]), 0.0, drive)
     for zone in range(ring.zones):
-        distance = to_column(ring, robot, lane, angle, zone)
-        if distance < stopping(max(speed - drive.acceleration * drive.step, 0.0), drive) - ARRIVED:
+        distance = to_column(ring, drive, robot, lane, angle, zone)
+        if distance < stopping(max(speed - drive.acceleration * drive.step, 0.0), drive) - drive.arrived:
             distance += ROUND * ring.lanes[lane]
         time = _duration(distance, speed, drive) + corner + _from_slot(ring, drive, robot, zone, goal)
         if time < best_time:

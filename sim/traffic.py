@@ -20,7 +20,6 @@ import numpy as np
 from numba import njit
 
 from .routes import (
-    ARRIVED,
     DRIVING,
     ENTERING,
     LEAVING,
@@ -54,16 +53,16 @@ def _turn_corners(
     for i in range(len(rho)):
         phase, lane = fleet.phase[i], fleet.lane[i]
         if phase == LEAVING:
-            if abs(ring.lanes[lane] - rho[i]) < ARRIVED and abs(radial[i]) < slow:
+            if abs(ring.lanes[lane] - rho[i]) < drive.arrived and abs(radial[i]) < slow:
                 fleet.phase[i] = DRIVING
                 fleet.zone[i] = plan(ring, drive, i, lane, theta[i], 0.0, fleet.goal[i])[0]
         elif phase == DRIVING:
-            distance = to_column(ring, i, lane, theta[i], fleet.zone[i])
-            if abs(distance) < ARRIVED and abs(along[i]) < slow:
+            distance = to_column(ring, drive, i, lane, theta[i], fleet.zone[i])
+            if abs(distance) < drive.arrived and abs(along[i]) < slow:
                 fleet.phase[i] = ENTERING
             elif distance > ROUND * ring.lanes[lane] - _PUSHED:  # past its column: a whole round, or back from the next
                 fleet.zone[i] = plan(ring, drive, i, lane, theta[i], abs(along[i]), fleet.goal[i])[0]
-        elif phase == ENTERING and abs(ring.home[i] - rho[i]) < ARRIVED and abs(radial[i]) < slow:
+        elif phase == ENTERING and abs(ring.home[i] - rho[i]) < drive.arrived and abs(radial[i]) < slow:
             fleet.phase[i], fleet.waited[i] = PARKED, 0.0
         if fleet.phase[i] == PARKED and fleet.goal[i] != fleet.zone[i]:
             wanted = lane_to(ring, i, fleet.zone[i], fleet.goal[i])
@@ -174,18 +173,23 @@ def _lane_speed(
     robot, lane = queue[p], fleet.lane[queue[p]]
     around, reach = ROUND * ring.lanes[lane], stopping(drive.speed, drive) + drive.spacing
     least = max(_speed_in_lane(fleet, robot, lane, along) - drive.acceleration * drive.step, 0.0)
+    slack = (drive.spacing - drive.merging) / 2  # who began to brake for someone must not give up over a rounding
+    fastest_safe, alone = drive.speed, True
     q = p
     while True:
         q = q + 1 if q + 1 < hi else lo
         ahead = (place[q] - place[p]) % around
         if q == p or ahead > reach + drive.speed * drive.step:
-            return drive.speed
+            return fastest_safe
         gap = ahead - drive.spacing
-        if not _waits(fleet, queue[q]):
+        if _waits(fleet, queue[q]):
+            # Also beyond the robot ahead: in a dense stream only those behind it can still brake for who waits.
+            if fleet.waited[queue[q]] >= drive.patience and stopping(least, drive) <= gap + slack:
+                fastest_safe = min(fastest_safe, fastest(gap, drive))
+        elif alone:
             leader = _speed_in_lane(fleet, queue[q], lane, along)
-            return fastest(gap + max(stopping(leader, drive) - leader * drive.step, 0.0), drive)
-        if fleet.waited[queue[q]] >= drive.patience and stopping(least, drive) <= gap:
-            return fastest(gap, drive)
+            braking = max(stopping(leader, drive) - leader * drive.step, 0.0)
+            fastest_safe, alone = min(fastest_safe, fastest(gap + braking, drive)), False
 
 
 @njit(cache=True)
@@ -215,7 +219,7 @@ def _steer(fleet: Fleet, ring: Ring, drive: Drive, xy: Floats, velocity: Floats,
         outward = _towards(radius - rho[i], radial[i], drive.speed / 2 if in_lane else drive.speed, drive)
         if in_lane:
             way, scale = way_of(lane), ring.lanes[lane] / rho[i]  # speeds in a lane are meant at the lane's middle
-            distance = max(to_column(ring, i, lane, theta[i], fleet.zone[i]), 0.0)
+            distance = max(to_column(ring, drive, i, lane, theta[i], fleet.zone[i]), 0.0)
             forward = way * _towards(distance, way * along[i] * scale, limit[i], drive) / scale
         else:
             angle = ring.column[i] + fleet.zone[i] * ring.zone_angle - theta[i]

@@ -147,6 +147,7 @@ class DrivingWorld(ABC):
     @property
     def zones(self) -> _Ints:
         """True zone of every robot [robot], by the zone map with its hysteresis."""
+        self._look()
         return self._zones.copy()
 
     @property
@@ -183,7 +184,6 @@ class DrivingWorld(ABC):
             self.move(steer(self.fleet, self.ring, self.drive, self._xy, self._driven))
             if self._steps % self._steps_per_look == 0:
                 self._look()
-        self._look()
 
     def statistics(self) -> dict[str, Any]:
         """Cumulative, JSON-ready: what became of goals (`Trips`), and what every physics step looked like.

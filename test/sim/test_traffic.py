@@ -196,8 +196,7 @@ def test_any_warehouse_flows(seed: int, robots: int, zones: int, rows: int, pitc
     redirect_at_random(world, rng, 30.0)
     until_parked(world)
     separation = world.statistics()["min_separation"]
-    # Parked robots may be 2 cm off for a moment, and here the gap between slots can be half of that.
-    assert robots == 1 or separation > 0.99
+    assert robots == 1 or separation > 0.999
 
 
 def test_a_stream_lets_in_whoever_waits() -> None:
