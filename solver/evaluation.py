@@ -19,8 +19,9 @@ from .surrogate import Surrogate
 
 IntArray = NDArray[np.int64]
 Operator = Callable[[FloatArray], FloatArray]
-KRYLOV = 12  # operator passes between two proofs
-ROUNDS = 40  # of KRYLOV passes, before plain iteration takes over
+PLAIN = 8  # backups first: they often settle that a candidate is hopeless
+KRYLOV = 12  # passes of GMRES between two rounds of backups
+ROUNDS = 40  # of both, before plain iteration takes over
 
 
 def evaluate(
@@ -46,9 +47,9 @@ def evaluate(
         return interval.mean(law)[1] < hopeless_below
 
     width = np.inf
-    for passes in range(1, ROUNDS * KRYLOV, KRYLOV + 1):
-        interval = fixed_point(backup, values, game.discount, tolerance, hopeless, max_backups=1)
-        interval = ValueInterval(interval.middle, interval.half, passes)
+    for passes in range(0, ROUNDS * (PLAIN + KRYLOV), PLAIN + KRYLOV):
+        interval = fixed_point(backup, values, game.discount, tolerance, hopeless, max_backups=PLAIN)
+        interval = ValueInterval(interval.middle, interval.half, passes + interval.backups)
         if 2 * interval.half <= tolerance or hopeless(interval) or 2 * interval.half >= width:
             break
         width = 2 * interval.half
