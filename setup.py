@@ -14,6 +14,8 @@ PACKAGES = (
     "meanfleet.ros",
     "meanfleet.running",
     "meanfleet.solver",
+    "meanfleet.solver.fleet",
+    "meanfleet.solver.next_law",
     "meanfleet.sim",
     "meanfleet.sim.backends",
     "meanfleet.dispatcher_node",

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from .bounds import ValueInterval
 from .evaluation import evaluate, occupancy
 from .game import FloatArray
+from .next_law import lowered, raised
 from .surrogate import KRobotSystem, Surrogate
-from .symmetric_power import lowered, raised
 
 IntArray = NDArray[np.int64]
 Progress = Callable[[str, float], None]

@@ -17,9 +17,9 @@ from meanfleet.errors import UserError
 from .alternation import Equilibrium, best_equilibrium, starting_policies
 from .certificate import certify
 from .evaluation import evaluate
+from .fleet import fleet_return
 from .game import FloatArray, Game
 from .global_learning import learn_exact, learn_sampled
-from .rollouts import fleet_return
 from .surrogate import KRobotSystem
 
 Progress = Callable[[str, float], None]

@@ -61,7 +61,7 @@ def test_the_sources_were_found() -> None:
     names = {name(path) for path in SOURCES}
     assert {f"meanfleet.{folder}" for folder in FOLDERS} <= names
     assert {"meanfleet", "meanfleet.bundle", "meanfleet.solver.game", "meanfleet.sim.backends.model"} <= names
-    assert ("meanfleet.solver.game", 1) in set(imports(ROOT / "solver" / "rollouts.py"))
+    assert ("meanfleet.solver.game", 2) in set(imports(ROOT / "solver" / "fleet" / "counts.py"))
 
 
 def test_only_nodes_and_conversions_know_ros() -> None:
@@ -207,6 +207,6 @@ def test_everything_but_the_nodes_and_bullet_imports_without_ros_pybullet_and_to
 
 
 def test_the_block_is_able_to_fail() -> None:
-    result = import_without({"numba"}, ["meanfleet.solver.rollouts", "meanfleet.solver.symmetric_power"])
+    result = import_without({"numba"}, ["meanfleet.solver.fleet", "meanfleet.solver.next_law"])
     assert result.returncode != 0
     assert "numba is blocked" in result.stderr

@@ -11,8 +11,8 @@ from typing import Protocol
 
 from meanfleet.errors import UserError
 
-from .game import FloatArray
-from .histograms import count_histograms
+from ..game import FloatArray
+from ..histograms import count_histograms
 from .symmetric_power import SymmetricPower, dense_bytes
 from .thinning import LOSS, ThinningLaw, error_bound, factorise
 

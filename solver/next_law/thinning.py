@@ -19,8 +19,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from .game import FloatArray
-from .histograms import enumerate_histograms
+from ..game import FloatArray
+from ..histograms import enumerate_histograms
 
 IntArray = NDArray[np.int64]
 PIVOT = 1e-6  # smaller pivots are taken for zero

@@ -13,8 +13,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from .game import FloatArray
-from .histograms import count_histograms, enumerate_histograms, rank
+from ..game import FloatArray
+from ..histograms import count_histograms, enumerate_histograms, rank
 
 IntArray = NDArray[np.int64]
 

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from meanfleet.errors import UserError
 from meanfleet.solver import Game, policies
-from meanfleet.solver.next_law import DenseLaw, NextLaws
-from meanfleet.solver.symmetric_power import SymmetricPower
-from meanfleet.solver.thinning import LOSS, ThinningLaw, error_bound, factorise
+from meanfleet.solver.next_law.choice import DenseLaw, NextLaws
+from meanfleet.solver.next_law.symmetric_power import SymmetricPower
+from meanfleet.solver.next_law.thinning import LOSS, ThinningLaw, error_bound, factorise
 from naive.surrogate import histograms
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def sticky(seed: int, zones: int) -> np.ndarray:

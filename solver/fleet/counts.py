@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .game import FloatArray, Game
-from .histograms import rank
+from ..game import FloatArray, Game
+from ..histograms import rank
 
 IntArray = NDArray[np.int64]
 

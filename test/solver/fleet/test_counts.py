@@ -14,8 +14,8 @@ import pytest
 from scipy.stats import chi2_contingency, chisquare, multivariate_hypergeom
 
 from meanfleet.solver import Game
+from meanfleet.solver.fleet import CountFleet, fleet_return
 from meanfleet.solver.histograms import rank
-from meanfleet.solver.rollouts import CountFleet, fleet_return
 from naive.fleet import by_counts, robot_by_robot
 from naive.surrogate import TupleSystem, histograms, random_arrays, random_policy
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meanfleet.solver.symmetric_power import SymmetricPower, lowered, raised
+from meanfleet.solver.next_law.symmetric_power import SymmetricPower, lowered, raised
 from naive.surrogate import histograms, next_histogram_law
 
 
