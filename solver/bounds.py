@@ -16,6 +16,7 @@ import numpy as np
 
 from .game import FloatArray
 
+STALLED = 8  # backups without progress after which rounding is to blame
 Operator = Callable[[FloatArray], FloatArray]
 
 
@@ -46,27 +47,78 @@ def fixed_point(
     tolerance: float,
     on_backup: Callable[[ValueInterval], bool] | None = None,
     max_backups: int = 100_000,
+    rounding: float = 0.0,
 ) -> ValueInterval:
     """Iterate `operator` until the interval's width is at most `tolerance`.
 
-    Rounding bounds what can be reached: iteration also ends when the width no longer shrinks and is below 1e-9 of
-    the values' size. `on_backup` sees every interval and may end the iteration early by returning True.
+    The iteration is accelerated (`Mixing`); as the bounds hold for any V, they prove whatever it arrives at. `rounding`
+    bounds the operator's rounding error relative to max |V| and is part of every interval. It bounds what can be
+    reached: iteration also ends when the width no longer shrinks and is of that size. `on_backup` sees every interval
+    and may end the iteration early by returning True.
     """
-    values, best = start, np.inf
+    values, best, stalled = start, np.inf, 0
     scale = discount / (1 - discount)
-    stalled = 0
+    mixing = Mixing()
     for backup in range(1, max_backups + 1):
-        after = operator(values)
-        change = after - values
+        change = operator(values)
+        size = max(float(np.abs(change).max()), float(np.abs(values).max()))
+        change -= values
         low, high = float(change.min()), float(change.max())
-        middle = after + scale * (low + high) / 2
-        interval = ValueInterval(middle, scale * (high - low) / 2, backup)
-        width = 2 * interval.half
-        stalled = 0 if width < best else stalled + 1
-        best = min(best, width)
-        if width <= tolerance or (on_backup is not None and on_backup(interval)):
+        lost = rounding * size / (1 - discount)
+        half = scale * (high - low) / 2
+        interval = ValueInterval(values + change + scale * (low + high) / 2, half + lost, backup)
+        stalled = 0 if half < 0.9 * best else stalled + 1
+        best = min(best, half)
+        if 2 * interval.half <= tolerance or (on_backup is not None and on_backup(interval)):
             return interval
-        if stalled >= 5 and width <= 1e-9 * max(1.0, float(np.abs(middle).max())):
+        if stalled >= STALLED and half <= 10 * lost + 1e-9 * max(1.0, size):
             return interval
-        values = middle
+        change -= (low + high) / 2
+        values = mixing.next(values, change, high - low)
     return interval
+
+
+class Mixing:
+    """Anderson acceleration of V ← V + d, d = T V − V up to a constant, with plain iteration to fall back on.
+
+    The next V combines the last ones so that the linear prediction of d is smallest. Where d grows instead, the
+    history is dropped and plain steps, which always contract, lead on from the best V so far.
+    """
+
+    def __init__(self, depth: int = 5) -> None:
+        self.depth = depth
+        self._steps: list[tuple[FloatArray, FloatArray]] = []  # differences of V and of d between iterations
+        self._last: tuple[FloatArray, FloatArray] | None = None
+        self._best: tuple[FloatArray, float] | None = None  # V + d with the smallest span of d
+        self._plain, self._penalty = 0, 1
+
+    def next(self, values: FloatArray, change: FloatArray, span: float) -> FloatArray:
+        """The V to try next, given d = `change` at `values` and its span (largest minus smallest entry)."""
+        plain = values + change
+        if self._best is None or span <= self._best[1]:
+            self._best = (plain, span)
+        elif self._plain == 0:
+            self._steps, self._last = [], None
+            self._plain, self._penalty = self._penalty, min(2 * self._penalty, 64)
+            return self._best[0]
+        if self._last is not None:
+            self._steps.append((values - self._last[0], change - self._last[1]))
+            del self._steps[: -self.depth]
+        self._last = (values, change)
+        if self._plain > 0:
+            self._plain -= 1
+            return plain
+        for weight, (step, slope) in zip(self._weights(change), self._steps, strict=True):
+            plain -= weight * (step + slope)
+        return plain
+
+    def _weights(self, change: FloatArray) -> FloatArray:
+        """θ that minimises |d − Σ θ_i Δd_i|₂."""
+        if not self._steps:
+            return np.empty(0)
+        slopes = [slope.ravel() for _, slope in self._steps]
+        gram = np.array([[left @ right for right in slopes] for left in slopes])
+        target = np.array([slope @ change.ravel() for slope in slopes])
+        scale = 1 / np.sqrt(np.maximum(np.diag(gram), np.finfo(np.float64).tiny))
+        scaled = gram * scale[:, None] * scale[None, :]
+        return np.asarray(scale * np.linalg.lstsq(scaled, scale * target, rcond=1e-12)[0])

@@ -1,8 +1,7 @@
 """Exact value and occupancy of a pair (dispatch table, π_l) in the k-robot system.
 
-Both are linear systems, (I − γP) V = r and dᵀ(I − γP) = start, with P at hand only as an operator. GMRES solves them
-in a number of passes that hardly depends on how slowly the chain mixes. What proves the value is the backup that
-follows: its bounds hold for any V (see `bounds`).
+Both are linear systems, (I − γP) V = r and dᵀ(I − γP) = start, with P at hand only as an operator. The value comes from
+accelerated backups whose bounds prove it (see `bounds`), the occupancy from GMRES.
 """
 
 from __future__ import annotations
@@ -19,9 +18,8 @@ from .surrogate import Surrogate
 
 IntArray = NDArray[np.int64]
 Operator = Callable[[FloatArray], FloatArray]
-PLAIN = 8  # backups first: they often settle that a candidate is hopeless
-KRYLOV = 12  # passes of GMRES between two rounds of backups
-ROUNDS = 40  # of both, before plain iteration takes over
+KRYLOV = 12  # passes of GMRES in a round
+ROUNDS = 40  # before plain iteration takes over
 
 
 def evaluate(
@@ -36,27 +34,16 @@ def evaluate(
     With `hopeless_below` the work may end as soon as J at the start law is proven to lie below it.
     """
     game, law = surrogate.system.game, surrogate.system.start
-    ahead = surrogate.policy_operator(table)
-    reward = surrogate.policy_reward(table)
-    values = np.zeros_like(reward) if start is None else start
+    ahead, reward = surrogate.policy_operator(table), surrogate.policy_reward(table)
 
-    def backup(v: FloatArray) -> FloatArray:
-        return reward + game.discount * ahead(v)
+    def backup(values: FloatArray) -> FloatArray:
+        return reward + game.discount * ahead(values)
 
     def hopeless(interval: ValueInterval) -> bool:
         return interval.mean(law)[1] < hopeless_below
 
-    width = np.inf
-    for passes in range(0, ROUNDS * (PLAIN + KRYLOV), PLAIN + KRYLOV):
-        interval = fixed_point(backup, values, game.discount, tolerance, hopeless, max_backups=PLAIN)
-        interval = ValueInterval(interval.middle, interval.half, passes + interval.backups)
-        if 2 * interval.half <= tolerance or hopeless(interval) or 2 * interval.half >= width:
-            break
-        width = 2 * interval.half
-        values = _solve(ahead, game.discount, reward, interval.middle)
-    if 2 * interval.half <= tolerance or hopeless(interval):
-        return interval
-    return fixed_point(backup, interval.middle, game.discount, tolerance, hopeless)
+    first = np.zeros_like(reward) if start is None else start
+    return fixed_point(backup, first, game.discount, tolerance, hopeless, rounding=surrogate.rounding)
 
 
 def occupancy(surrogate: Surrogate, table: IntArray, tolerance: float = 1e-12) -> FloatArray:

@@ -29,7 +29,7 @@ class GameError(UserError):
 
 @dataclass(frozen=True, eq=False)
 class Game:
-    """A validated game; its arrays are read-only.
+    """A validated game; its arrays are read-only, and rows that sum to 1 nearly are made to sum to 1.
 
     Attributes:
         P_g: float64 [s_g, a_g, s_g'], law of the next priority.
@@ -65,6 +65,7 @@ class Game:
             raise GameError(f"discount is {self.discount}: expected a number in [0, 1)")
         for name in ("P_g", "P_l", "start_priority"):
             _check_law(name, getattr(self, name))
+            object.__setattr__(self, name, _normalised(getattr(self, name)))
         if (self.start_concentration <= 0).any():
             zone = int(np.argmax(self.start_concentration <= 0))
             raise GameError(
@@ -209,6 +210,15 @@ def _check_finite(name: str, array: FloatArray) -> None:
     bad = ~np.isfinite(array)
     if bad.any():
         raise GameError(f"{name}{_at(array, bad)} is not a finite number")
+
+
+def _normalised(array: FloatArray) -> FloatArray:
+    """Rows divided by their sums where these are off by more than rounding: proofs rely on laws that sum to 1."""
+    sums = array.sum(axis=-1, keepdims=True)
+    off = np.abs(sums - 1) > 1e-15 * array.shape[-1]
+    result = np.where(off, array / sums, array)
+    result.setflags(write=False)
+    return result
 
 
 def _check_law(name: str, array: FloatArray) -> None:

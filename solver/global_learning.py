@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from .bounds import ValueInterval, fixed_point
 from .game import FloatArray, Game
 from .histograms import count_histograms, counting_table, enumerate_histograms
-from .surrogate import Surrogate
+from .interpolation import resampled
+from .surrogate import KRobotSystem, Surrogate
 
 IntArray = NDArray[np.int64]
 Progress = Callable[[str, float], None]
+COARSEST = 5  # robots below which a first guess costs more than it saves
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,16 +46,30 @@ def learn_exact(
 ) -> BestDispatch:
     """Best response to the surrogate's π_l, its value known to `tolerance` in every state."""
     game = surrogate.system.game
-    first = np.zeros_like(surrogate.fleet_reward) if start is None else start
 
     def report(interval: ValueInterval) -> bool:
         if progress is not None:
             progress("backup", 2 * interval.half)
         return False
 
-    optimal = fixed_point(surrogate.backup_optimal, first, game.discount, tolerance, report)
+    first = _from_fewer_robots(surrogate) if start is None else start
+    optimal = fixed_point(
+        surrogate.backup_optimal, first, game.discount, tolerance, report, rounding=surrogate.rounding
+    )
     q = surrogate.q_values(optimal.middle)
     return BestDispatch(first_best(q), q, optimal, exact=True)
+
+
+def _from_fewer_robots(surrogate: Surrogate) -> FloatArray:
+    """A first guess [s_g, h]: the value with half as many robots, at the same shares per zone."""
+    system = surrogate.system
+    game, fewer = system.game, system.k // 2
+    if fewer < COARSEST:
+        return np.zeros_like(surrogate.fleet_reward)
+    coarse = KRobotSystem(game, fewer).under(surrogate.local_policy)
+    accuracy = 1e-4 * game.reward_scale / (1 - game.discount)
+    value = fixed_point(coarse.backup_optimal, _from_fewer_robots(coarse), game.discount, accuracy).middle
+    return resampled(value, fewer, system.k, game.zones)
 
 
 def first_best(q: FloatArray) -> IntArray:

@@ -1,26 +1,35 @@
-"""The law of the next histogram, by whichever way keeps its digits: thinnings, or the dense matrix.
+"""The law of the next histogram, by whichever way keeps its digits: thinnings, or de Casteljau.
 
-Thinning costs one pass per pair of zones and no memory to speak of; it needs a factorisation of P whose rounding errors
-stay small. The dense matrix is a sum of non-negative terms and right for every P, but has |H_k|² entries.
+Thinning costs a few passes over the histograms; it needs a factorisation of P whose rounding errors stay small. De
+Casteljau is an average of averages and right for every P, at a cost that ends near k = 30 with five zones.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from meanfleet.errors import UserError
 
 from ..game import FloatArray
-from ..histograms import count_histograms
-from .symmetric_power import SymmetricPower, dense_bytes
-from .thinning import LOSS, ThinningLaw, error_bound, factorise
+from .casteljau import CasteljauLaw, operations
+from .factorisation import factorise
+from .thinning import ThinningLaw
 
-MEMORY_BUDGET = 2 * 2**30  # [bytes] for one dense matrix pair
+LOSS = 1e-10  # accepted error of an expectation, relative to the size of f
+CHEAP = 100_000  # operations below which de Casteljau costs less than a long search for a factorisation
+BUDGET = 500_000_000  # operations per column of one expectation by de Casteljau: some seconds per backup
+
+
+class OutOfReachError(UserError):
+    """The exact backup would take too long; the sampled one is left."""
 
 
 class NextLaw(Protocol):
     """P(μ' | μ) for histograms of a fixed number of robots."""
+
+    @property
+    def error(self) -> float:
+        """Bound of the rounding error of `expect`, relative to max |f|."""
 
     def expect(self, values: FloatArray) -> FloatArray:
         """E[f(μ') | μ] for columns of f [h, column]."""
@@ -29,43 +38,20 @@ class NextLaw(Protocol):
         """Σ_μ w(μ) P(μ' | μ) for columns of weights [h, column]."""
 
 
-@dataclass(frozen=True, eq=False)
-class DenseLaw:
-    """The law as its matrix [μ, μ']."""
+def next_law(P: FloatArray, k: int, loss: float = LOSS) -> NextLaw:
+    """The law of the next histogram of k robots that each move by P [z, z'], to an error of at most `loss`.
 
-    matrix: FloatArray
-
-    def expect(self, values: FloatArray) -> FloatArray:
-        """See `NextLaw`."""
-        return self.matrix @ values
-
-    def push(self, weights: FloatArray) -> FloatArray:
-        """See `NextLaw`."""
-        return self.matrix.T @ weights
-
-
-class NextLaws:
-    """Makes the laws of k−1 and of k robots for any P over `zones` zones."""
-
-    def __init__(self, k: int, zones: int) -> None:
-        self.k, self.zones = k, zones
-        self._power: SymmetricPower | None = None
-
-    def of(self, P: FloatArray) -> tuple[NextLaw, NextLaw]:
-        """(law of k−1 robots, law of k robots) when each moves by P [z, z'].
-
-        Raises:
-            UserError: P has no accurate factorisation, and k is too large for the dense matrix.
-        """
-        moves = factorise(P)
-        if moves is not None and error_bound(moves, self.k) <= LOSS:
-            return ThinningLaw(self.k - 1, self.zones, moves), ThinningLaw(self.k, self.zones, moves)
-        if dense_bytes(self.k, self.zones) > MEMORY_BUDGET:
-            raise UserError(
-                f"k = {self.k}: these transitions have no accurate factorisation, and the dense backup over "
-                f"{count_histograms(self.k, self.zones)} histograms needs "
-                f"{dense_bytes(self.k, self.zones) / 2**30:.0f} GiB per priority; lower k or use the sampled backup"
-            )
-        self._power = self._power or SymmetricPower(self.k, self.zones)
-        fewer, law = self._power.matrices(P)
-        return DenseLaw(fewer), DenseLaw(law)
+    Raises:
+        OutOfReachError: P has no accurate factorisation, and k is too large for de Casteljau.
+    """
+    zones = len(P)
+    orders = 120 if operations(k, zones) > CHEAP else 2
+    factors = factorise(P, k, loss, orders) if zones > 2 and k > 0 else None
+    if factors is not None:
+        return ThinningLaw(k, factors, factors.error_bound(P, k))
+    if operations(k, zones) > BUDGET:
+        raise OutOfReachError(
+            f"k = {k}: some robots' transitions have no accurate factorisation, and without one the exact backup "
+            f"over {zones} zones takes {operations(k, zones):.0e} operations; lower k or use the sampled backup"
+        )
+    return CasteljauLaw(k, P)

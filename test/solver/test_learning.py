@@ -115,9 +115,12 @@ def test_changing_one_cell_equals_building_anew() -> None:
     policy[1, 2] = [0.25, 0.75]
     patched, whole = case.surrogate.changed((1, 2), policy[1, 2]), case.surrogate.system.under(policy)
     assert np.allclose(patched.fleet_reward, whole.fleet_reward, rtol=0, atol=1e-14)
-    for name in ("fewer", "law"):
-        every = np.eye(count_histograms(3 if name == "law" else 2, 3))
-        for left, right in zip(getattr(patched, name), getattr(whole, name), strict=True):
+    for robots, lefts, rights in (
+        (3, patched.law, whole.law),
+        (2, [patched.fewer(s) for s in range(3)], [whole.fewer(s) for s in range(3)]),
+    ):
+        every = np.eye(count_histograms(robots, 3))
+        for left, right in zip(lefts, rights, strict=True):
             assert np.allclose(left.expect(every), right.expect(every), rtol=0, atol=1e-13)
 
 

@@ -1,4 +1,4 @@
-"""Thinnings and dense matrices are the same law, and the choice between them never costs digits (MATH §3)."""
+"""Thinning and de Casteljau are the law of the next histogram, for every P, within the error they state (MATH §3)."""
 
 from __future__ import annotations
 
@@ -11,18 +11,25 @@ from hypothesis import strategies as st
 
 from meanfleet.errors import UserError
 from meanfleet.solver import Game, policies
-from meanfleet.solver.next_law.choice import DenseLaw, NextLaws
-from meanfleet.solver.next_law.symmetric_power import SymmetricPower
-from meanfleet.solver.next_law.thinning import LOSS, ThinningLaw, error_bound, factorise
-from naive.surrogate import histograms
+from meanfleet.solver.next_law import next_law
+from meanfleet.solver.next_law.casteljau import CasteljauLaw, operations
+from meanfleet.solver.next_law.choice import LOSS
+from meanfleet.solver.next_law.factorisation import factorise
+from meanfleet.solver.next_law.thinning import ThinningLaw
+from naive.surrogate import histograms, next_histogram_law
+from naive.symmetric_power import dense_power
+from naive.transitions import KINDS, transition
 
 ROOT = Path(__file__).resolve().parents[3]
 
+few = settings(deadline=None, derandomize=True, max_examples=60)
+cases = (st.integers(0, 10**6), st.integers(1, 5), st.integers(0, 7), st.sampled_from(KINDS))
 
-def sticky(seed: int, zones: int) -> np.ndarray:
-    """Robots that mostly stay: the kind of P that factorises into averages."""
-    rng = np.random.default_rng(seed)
-    return 0.8 * np.eye(zones) + 0.2 * rng.dirichlet(np.ones(zones), size=zones)
+
+def laws(P: np.ndarray, k: int) -> list[ThinningLaw | CasteljauLaw]:
+    """Both ways, where both are open."""
+    factors = factorise(P, k, 1e-6) if len(P) > 2 and k > 0 else None
+    return [CasteljauLaw(k, P)] + ([ThinningLaw(k, factors, factors.error_bound(P, k))] if factors else [])
 
 
 def paper(priority: int) -> np.ndarray:
@@ -32,71 +39,97 @@ def paper(priority: int) -> np.ndarray:
     return np.einsum("za,zay->zy", policy[:, priority], game.P_l[:, priority])
 
 
-@settings(deadline=None, derandomize=True, max_examples=40)
-@given(st.integers(0, 10**6), st.integers(1, 5), st.integers(1, 8), st.booleans())
-def test_any_law_has_the_closed_form_and_push_is_the_transpose(seed: int, zones: int, k: int, stays: bool) -> None:
-    """f(ν) = Π_j u_j^ν_j gives (E f)(μ) = Π_z (P u)_z^μ_z; Σ w (E f) = Σ (push w) f."""
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("k", "zones"), [(1, 3), (2, 2), (3, 3), (3, 4)])
+def test_the_oracle_itself_is_the_enumeration_of_all_joint_moves(k: int, zones: int, kind: str) -> None:
+    P = transition(5, zones, kind)
+    every = histograms(k, zones)
+    expected = [[next_histogram_law(P, mu).get(nu, 0.0) for nu in every] for mu in every]
+    assert np.allclose(dense_power(P, k), expected, rtol=0, atol=1e-14)
+
+
+@few
+@given(*cases)
+def test_expectations_are_those_of_the_dense_matrix_within_the_stated_error(
+    seed: int, zones: int, k: int, kind: str
+) -> None:
+    P = transition(seed, zones, kind)
+    T = dense_power(P, min(k, 5))
+    f = np.random.default_rng(seed).normal(size=(len(T), 1 + seed % 6))
+    for law in laws(P, min(k, 5)):
+        assert np.abs(law.expect(f) - T @ f).max() <= law.error * np.abs(f).max()
+        assert np.abs(law.push(f) - T.T @ f).max() <= 1e-14 + len(T) * law.error * np.abs(f).max()
+
+
+@few
+@given(*cases)
+def test_products_have_their_closed_form_and_push_is_the_transpose(seed: int, zones: int, k: int, kind: str) -> None:
+    """f(ν) = Π_j u_j^ν_j gives (E f)(μ) = Π_z (P u)_z^μ_z for any P; Σ w (E f) = Σ (push w) f."""
+    P = transition(seed, zones, kind)
     rng = np.random.default_rng(seed)
-    P = sticky(seed, zones) if stays else rng.dirichlet(np.full(zones, 0.5), size=zones)
     u = rng.uniform(-1, 1, zones)
-    for robots, law in zip((k - 1, k), NextLaws(k, zones).of(P), strict=True):
-        every = np.array(histograms(robots, zones))
-        f = np.prod(u**every, axis=1)[:, None]
-        assert np.allclose(law.expect(f)[:, 0], np.prod((P @ u) ** every, axis=1), rtol=0, atol=LOSS)
-        w = rng.random((len(every), 2))
-        assert np.allclose(w.T @ law.expect(f), law.push(w).T @ f, rtol=0, atol=LOSS)
+    every = np.array(histograms(k, zones))
+    f = np.prod(u**every, axis=1)[:, None]
+    w = rng.random((len(every), 2))
+    for law in laws(P, k):
+        expected = law.expect(f)
+        assert np.abs(expected[:, 0] - np.prod((P @ u) ** every, axis=1)).max() <= law.error + 1e-14
+        assert np.allclose(w.T @ expected, law.push(w).T @ f, rtol=0, atol=1e-12 + 10 * w.sum() * law.error)
 
 
-@pytest.mark.parametrize("k", [1, 4, 9])
-def test_thinning_equals_the_dense_matrix(k: int) -> None:
-    P = sticky(3, 4)
-    moves = factorise(P)
-    assert moves is not None
-    for robots, matrix in zip((k - 1, k), SymmetricPower(k, 4).matrices(P), strict=True):
-        found = ThinningLaw(robots, 4, moves).expect(np.eye(len(matrix)))
-        assert np.allclose(found, matrix, rtol=0, atol=1e-13)
+@pytest.mark.parametrize(("k", "zones"), [(40, 3), (25, 4), (20, 5), (12, 6), (8, 7)])
+@pytest.mark.parametrize("kind", ["sticky", "dense", "equal rows", "permutation"])
+def test_many_robots_keep_products_and_moments(k: int, zones: int, kind: str) -> None:
+    """Mean and variance of μ' have closed forms for any P, as do products; both ways keep them to their error."""
+    P = transition(11, zones, kind)
+    every = np.array(histograms(k, zones), dtype=float) if zones < 5 else _enumerated(k, zones)
+    u = np.linspace(0.5, 1.0, zones)
+    f = np.column_stack([every, every**2, np.prod(u**every, axis=1) * k])
+    law = next_law(P, k)
+    found = law.expect(f)
+    allowed = (law.error + 1e-15) * k**2
+    assert law.error <= LOSS
+    assert np.abs(found[:, :zones] - every @ P).max() <= allowed
+    assert np.abs(found[:, zones : 2 * zones] - (every @ P) ** 2 - every @ (P * (1 - P))).max() <= 4 * k * allowed
+    assert np.abs(found[:, -1] - k * np.prod((P @ u) ** every, axis=1)).max() <= allowed
+
+
+def _enumerated(k: int, zones: int) -> np.ndarray:
+    """All histograms, largest first count first, by stars and bars: the oracle's own list takes too long here."""
+    from itertools import combinations
+
+    bars = np.array(list(combinations(range(k + zones - 1), zones - 1)))
+    edges = np.column_stack([np.full(len(bars), -1), bars, np.full(len(bars), k + zones - 1)])
+    return (np.diff(edges, axis=1) - 1)[::-1].astype(float)
 
 
 def test_the_papers_game_factorises_into_averages_and_keeps_moments_at_k_30() -> None:
     """All shares in [0, 1], and mean and variance of μ' equal their closed forms to rounding (46,376 histograms)."""
     k = 30
     for priority in range(5):
-        moves = factorise(paper(priority))
-        assert moves is not None
-        assert all(0 <= move.share <= 1 for move in moves)
-    P, moves = paper(4), factorise(paper(4))
-    assert moves is not None
-    law = ThinningLaw(k, 5, moves)
-    every = np.array(histograms(k, 5), dtype=float)
+        law = next_law(paper(priority), k)
+        assert isinstance(law, ThinningLaw)
+        assert all(0 <= share <= 1 for step in law.factors.steps for share in step.shares)
+    P, law = paper(4), next_law(paper(4), k)
+    every = _enumerated(k, 5)
     mean = law.expect(every)
-    assert np.allclose(mean, every @ P, rtol=0, atol=1e-11)
-    assert np.allclose(law.expect(every**2) - mean**2, every @ (P * (1 - P)), rtol=0, atol=1e-9)
+    assert np.allclose(mean, every @ P, rtol=0, atol=1e-12)
+    assert np.allclose(law.expect(every**2) - mean**2, every @ (P * (1 - P)), rtol=0, atol=1e-10)
 
 
-def test_the_product_of_the_moves_is_the_transition() -> None:
-    P = sticky(5, 5)
-    product = np.eye(5)
-    for move in factorise(P) or ():
-        step = np.eye(5)
-        step[move.source, move.source], step[move.source, move.target] = 1 - move.share, move.share
-        product = product @ step
-    assert np.allclose(product, P, rtol=0, atol=1e-14)
+@pytest.mark.parametrize("zones", [1, 2, 5])
+def test_no_robots_have_one_histogram(zones: int) -> None:
+    law = next_law(np.full((zones, zones), 1 / zones), 0)
+    assert law.expect(np.array([[2.0, 3.0]])).tolist() == [[2.0, 3.0]]
+    assert law.push(np.array([[2.0, 3.0]])).tolist() == [[2.0, 3.0]]
 
 
-def test_without_an_accurate_factorisation_the_dense_matrix_is_used_or_k_refused() -> None:
-    """A cyclic shift has no pivot: dense for small k, a clear error beyond its memory."""
-    shift = np.roll(np.eye(5), 1, axis=1)
-    assert factorise(shift) is None
-    assert all(isinstance(law, DenseLaw) for law in NextLaws(4, 5).of(shift))
-    with pytest.raises(UserError, match="k = 40: these transitions have no accurate factorisation"):
-        NextLaws(40, 5).of(shift)
-
-
-def test_the_error_bound_grows_with_shares_outside_of_0_and_1() -> None:
-    """Negative shares amplify rounding; the bound says so, and NextLaws then avoids the factorisation."""
-    P = np.array([[0.2, 0.8], [0.9, 0.1]])
-    moves = factorise(P)
-    assert moves is not None
-    assert any(move.share > 1 or move.share < 0 for move in moves)
-    assert error_bound(moves, 50) > LOSS
-    assert isinstance(NextLaws(50, 2).of(P)[1], DenseLaw)
+def test_without_a_factorisation_the_fallback_serves_up_to_its_budget_and_then_k_is_refused() -> None:
+    """Zone 0 swaps with zone 1 half of the time and so on: the shares of every elimination order leave [0, 1] far."""
+    P = transition(7, 5, "dense")
+    assert factorise(P, 30, LOSS) is None
+    law = next_law(P, 20)
+    assert isinstance(law, CasteljauLaw)
+    assert operations(30, 5) < operations(60, 5)
+    with pytest.raises(UserError, match=r"k = 60: some robots' transitions have no accurate factorisation"):
+        next_law(P, 60)
