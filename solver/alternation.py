@@ -9,13 +9,14 @@ keep the old policy otherwise; overlap means "no improvement found".
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import policies
 from .bounds import ValueInterval
+from .checkpoint import Checkpoint, Stage
 from .evaluation import evaluate
 from .game import FloatArray, Game
 from .global_learning import BestDispatch, learn_exact
@@ -59,48 +60,101 @@ class Equilibrium:
         return self.value.mean(self.surrogate.system.start)[0]
 
 
-@dataclass
 class Alternation:
-    """One run of alternating best responses from a given π_l."""
+    """One run of alternating best responses.
 
-    system: KRobotSystem
-    tolerance: float = 1e-6
-    eta: float = 0.0
-    limit: int = 10
-    progress: Progress | None = None
-    trace: list[float] = field(default_factory=list)
+    Args:
+        searched: pairs (π_l, table) as bytes in which every single switch was tried in vain; runs may share it.
+        on_pair: called with the run after every accepted response; `resume` goes on from what it stood at then.
+    """
+
+    def __init__(
+        self,
+        system: KRobotSystem,
+        tolerance: float = 1e-6,
+        eta: float = 0.0,
+        limit: int = 10,
+        progress: Progress | None = None,
+        searched: set[tuple[bytes, bytes]] | None = None,
+        on_pair: Callable[[Alternation], None] | None = None,
+    ) -> None:
+        self.system, self.tolerance, self.eta, self.limit = system, tolerance, eta, limit
+        self.progress, self.on_pair = progress, on_pair
+        self.searched = set() if searched is None else searched
+        self.trace: list[float] = []
+        self.rounds = 0
 
     def run(self, local_policy: FloatArray, start: str) -> Equilibrium:
-        """Alternate until neither player improves, `limit` times at most."""
-        surrogate = self.system.under(local_policy)
-        best = learn_exact(surrogate, self.tolerance, progress=self.progress)
-        table, value = best.table, self._value(surrogate, best.table, best.optimal.middle)
-        self._note(value)
+        """Alternate from π_l [z, s_g, a] until neither player improves, `limit` rounds at most."""
+        self._respond(self.system.under(local_policy), None)
+        self.table, self.value = self.best.table, self._value_of_best()
+        self._accepted()
+        return self._alternate(start)
+
+    def resume(
+        self, local_policy: FloatArray, start: str, table: IntArray, trace: Sequence[float], rounds: int
+    ) -> Equilibrium:
+        """Go on from a pair; `trace` and `rounds` are those of the run that stopped there."""
+        self._respond(self.system.under(local_policy), None)
+        self.table, self.trace, self.rounds = table, list(trace), rounds
+        self.value = evaluate(self.surrogate, table, self.tolerance / 8, self.best.optimal.middle)
+        return self._alternate(start)
+
+    def _alternate(self, start: str) -> Equilibrium:
+        """Robots follow slopes, the dispatcher responds; only where both are stuck are single switches tried."""
         settled = False
-        for _ in range(self.limit):
-            found = improve(surrogate, table, max(self.tolerance, self.eta), progress=self.progress)
-            moved = update_expected(value, found.value, self.system.start, self.eta)
-            if moved:
-                surrogate, value = found.surrogate, found.value
-                self._note(value)
-                best = learn_exact(surrogate, self.tolerance, value.middle, self.progress)
-            new = self._value(surrogate, best.table, best.optimal.middle)
-            steered = update_statewise(value, new, self.eta)
-            if steered:
-                table, value = best.table, new
-                self._note(value)
+        while not settled and self.rounds < self.limit:
+            self.rounds += 1
+            moved = self._robots_move(switches=False)
+            steered = self._dispatcher_moves()
             if not moved and not steered:
-                settled = True
-                break
-        return Equilibrium(surrogate, table, value, best, tuple(self.trace), settled, start)
+                settled = self._pair in self.searched or not self._robots_move(switches=True)
+                if settled:
+                    self.searched.add(self._pair)
+                else:
+                    self._dispatcher_moves()
+        return Equilibrium(self.surrogate, self.table, self.value, self.best, tuple(self.trace), settled, start)
 
-    def _value(self, surrogate: Surrogate, table: IntArray, first: FloatArray) -> ValueInterval:
-        return evaluate(surrogate, table, self.tolerance / 8, first)
+    def _robots_move(self, switches: bool) -> bool:
+        tolerance = max(self.tolerance, self.eta)
+        found = improve(
+            self.surrogate, self.table, tolerance, progress=self.progress, value=self.value, switches=switches
+        )
+        if not update_expected(self.value, found.value, self.system.start, self.eta):
+            return False
+        self.value = found.value
+        self._respond(found.surrogate, found.value.middle)
+        self._accepted()
+        return True
 
-    def _note(self, value: ValueInterval) -> None:
-        self.trace.append(value.mean(self.system.start)[0])
+    def _dispatcher_moves(self) -> bool:
+        if np.array_equal(self.best.table, self.table):
+            return False
+        value = self._value_of_best()
+        if not update_statewise(self.value, value, self.eta):
+            return False
+        self.table, self.value = self.best.table, value
+        self._accepted()
+        return True
+
+    def _respond(self, surrogate: Surrogate, first: FloatArray | None) -> None:
+        self.surrogate = surrogate
+        self.best = learn_exact(surrogate, self.tolerance, first, self.progress)
+
+    def _value_of_best(self) -> ValueInterval:
+        return evaluate(self.surrogate, self.best.table, self.tolerance / 8, self.best.optimal.middle)
+
+    @property
+    def _pair(self) -> tuple[bytes, bytes]:
+        return self.surrogate.local_policy.tobytes(), self.table.tobytes()
+
+    def _accepted(self) -> None:
+        self.trace.append(self.value.mean(self.system.start)[0])
         if self.progress is not None:
             self.progress("value", self.trace[-1])
+            self.progress("gap", float(np.max(self.best.optimal.middle - self.value.middle)))
+        if self.on_pair is not None:
+            self.on_pair(self)
 
 
 def update_statewise(old: ValueInterval, new: ValueInterval, eta: float) -> bool:
@@ -133,7 +187,40 @@ def best_equilibrium(
     eta: float = 0.0,
     limit: int = 10,
     progress: Progress | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Equilibrium:
-    """Alternate from every start and keep the equilibrium with the highest J."""
-    found = [Alternation(system, tolerance, eta, limit, progress).run(policy, name) for name, policy in starts]
-    return max(found, key=lambda equilibrium: equilibrium.expected_return)
+    """Alternate from every start and keep the equilibrium with the highest J.
+
+    With a checkpoint, every accepted response is on disk before the next is looked for, and a run that was killed goes
+    on from the last one.
+    """
+    done = checkpoint or Checkpoint(None, "")
+    searched: set[tuple[bytes, bytes]] = set()
+    best: Equilibrium | None = None
+
+    def alternation(start: str) -> Alternation:
+        def note(run: Alternation) -> None:
+            done.note(Stage(start, run.surrogate.local_policy, run.table, tuple(run.trace), run.rounds, False, False))
+
+        return Alternation(system, tolerance, eta, limit, progress, searched, note)
+
+    for name, policy in starts:
+        stage = done.stages.get(name)
+        if stage is not None and stage.finished:
+            if stage.settled:
+                searched.add((stage.local_policy.tobytes(), stage.table.tobytes()))
+            continue
+        run = alternation(name)
+        if stage is None:
+            found = run.run(policy, name)
+        else:
+            found = run.resume(stage.local_policy, name, stage.table, stage.trace, stage.rounds)
+        done.note(Stage(name, found.policy, found.table, found.trace, run.rounds, True, found.settled))
+        best = found if best is None or found.expected_return > best.expected_return else best
+    # Of equilibria alike the first one counts, whether it was found now or by the run that was killed.
+    winner = max((done.stages[name] for name, _ in starts), key=lambda stage: round(stage.trace[-1], 9))
+    if best is None or best.start != winner.start:
+        limitless = Alternation(system, tolerance, eta, 0, progress)
+        best = limitless.resume(winner.local_policy, winner.start, winner.table, winner.trace, winner.rounds)
+        best = replace(best, settled=winner.settled)
+    return best

@@ -9,6 +9,7 @@ For any V with d = T V − V, the fixed point V* of a γ-contraction that commut
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -87,8 +88,9 @@ class Mixing:
 
     def __init__(self, depth: int = 5) -> None:
         self.depth = depth
-        self._steps: list[tuple[FloatArray, FloatArray]] = []  # differences of V and of d between iterations
-        self._last: tuple[FloatArray, FloatArray] | None = None
+        self._steps: deque[tuple[FloatArray, FloatArray]] = deque(maxlen=depth)  # differences of V + d, and of d
+        self._gram = np.empty((0, 0))  # inner products of the differences of d
+        self._last: tuple[FloatArray, FloatArray] | None = None  # V + d, and d
         self._best: tuple[FloatArray, float] | None = None  # V + d with the smallest span of d
         self._plain, self._penalty = 0, 1
 
@@ -98,27 +100,37 @@ class Mixing:
         if self._best is None or span <= self._best[1]:
             self._best = (plain, span)
         elif self._plain == 0:
-            self._steps, self._last = [], None
+            self._steps.clear()
+            self._last, self._gram = None, np.empty((0, 0))
             self._plain, self._penalty = self._penalty, min(2 * self._penalty, 64)
             return self._best[0]
         if self._last is not None:
-            self._steps.append((values - self._last[0], change - self._last[1]))
-            del self._steps[: -self.depth]
-        self._last = (values, change)
+            self._remember(plain - self._last[0], change - self._last[1])
+        self._last = (plain, change)
         if self._plain > 0:
             self._plain -= 1
             return plain
-        for weight, (step, slope) in zip(self._weights(change), self._steps, strict=True):
-            plain -= weight * (step + slope)
-        return plain
+        mixed = plain.copy()
+        for weight, (step, _) in zip(self._weights(change), self._steps, strict=True):
+            mixed -= weight * step
+        return mixed
+
+    def _remember(self, step: FloatArray, slope: FloatArray) -> None:
+        self._steps.append((step, slope))
+        kept = self._gram[1:, 1:] if len(self._gram) == self.depth else self._gram
+        row = np.array([_inner(slope, other) for _, other in self._steps])
+        self._gram = np.block([[kept, row[:-1, None]], [row[None, :]]])
 
     def _weights(self, change: FloatArray) -> FloatArray:
         """θ that minimises |d − Σ θ_i Δd_i|₂."""
         if not self._steps:
             return np.empty(0)
-        slopes = [slope.ravel() for _, slope in self._steps]
-        gram = np.array([[left @ right for right in slopes] for left in slopes])
-        target = np.array([slope @ change.ravel() for slope in slopes])
-        scale = 1 / np.sqrt(np.maximum(np.diag(gram), np.finfo(np.float64).tiny))
-        scaled = gram * scale[:, None] * scale[None, :]
+        target = np.array([_inner(slope, change) for _, slope in self._steps])
+        scale = 1 / np.sqrt(np.maximum(np.diag(self._gram), np.finfo(np.float64).tiny))
+        scaled = self._gram * scale[:, None] * scale[None, :]
         return np.asarray(scale * np.linalg.lstsq(scaled, scale * target, rcond=1e-12)[0])
+
+
+def _inner(left: FloatArray, right: FloatArray) -> float:
+    # Not BLAS, whose threads spin for longer than a product of this size takes.
+    return float(np.einsum("sh,sh->", left, right))

@@ -76,16 +76,23 @@ def improve(
     tolerance: float = 1e-6,
     max_steps: int = 200,
     progress: Progress | None = None,
+    value: ValueInterval | None = None,
+    switches: bool = True,
 ) -> BestMoves:
-    """Raise J from the surrogate's π_l until no step and no single switch raises it by more than `tolerance`."""
-    search = _Search(surrogate, table, tolerance, progress)
+    """Raise J from the surrogate's π_l until no step and no single switch raises it by more than `tolerance`.
+
+    Args:
+        value: the pair's value where it is known already.
+        switches: whether to try single switches at all: they are the larger part of the work.
+    """
+    search = _Search(surrogate, table, tolerance, progress, value)
     slope = np.inf
     while search.steps < max_steps:
         slopes, gains = search.ascent()
         slope = float(gains.max())
         if slope > tolerance and search.step_towards(slopes, gains):
             continue
-        if not search.switch_one(slopes):
+        if not (switches and search.switch_one(slopes)):
             break
     return BestMoves(search.surrogate, search.value, search.steps, slope)
 
@@ -93,11 +100,19 @@ def improve(
 class _Search:
     """The current π_l with its proven J, and the two ways to a better one."""
 
-    def __init__(self, surrogate: Surrogate, table: IntArray, tolerance: float, progress: Progress | None) -> None:
+    def __init__(
+        self,
+        surrogate: Surrogate,
+        table: IntArray,
+        tolerance: float,
+        progress: Progress | None,
+        value: ValueInterval | None,
+    ) -> None:
         self.system: KRobotSystem = surrogate.system
         self.surrogate, self.table, self.tolerance, self.progress = surrogate, table, tolerance, progress
         self.precision = tolerance / 8
-        self.value = evaluate(surrogate, table, self.precision)
+        known = value is not None and 2 * value.half <= self.precision
+        self.value = value if value is not None and known else evaluate(surrogate, table, self.precision)
         self.steps = 0
 
     @property
