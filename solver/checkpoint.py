@@ -63,8 +63,9 @@ class Checkpoint:
         with replacing(self.path) as stream:
             np.savez_compressed(stream, allow_pickle=False, key=np.array(self.key), notes=json.dumps(notes), **arrays)
 
-    def remove(self) -> None:
-        """Delete the file: the work is done."""
+    def clear(self) -> None:
+        """Forget all stages and delete the file."""
+        self.stages = {}
         if self.path is not None:
             self.path.unlink(missing_ok=True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -16,10 +17,12 @@ from meanfleet.errors import UserError
 
 from .alternation import Equilibrium, best_equilibrium, starting_policies
 from .certificate import certify
+from .checkpoint import Checkpoint
 from .evaluation import evaluate
 from .fleet import fleet_return
 from .game import FloatArray, Game
 from .global_learning import learn_exact, learn_sampled
+from .next_law import OutOfReachError
 from .surrogate import KRobotSystem
 
 Progress = Callable[[str, float], None]
@@ -41,10 +44,12 @@ def solve(
     sampled: Sequence[int] = (),
     samples: int = 30,
     progress: Progress | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
 ) -> PolicyBundle:
     """Learn both policies and return them as a bundle.
 
     The alternation runs at the largest exact k; every other table is the dispatcher's best response to the π_l found.
+    Where the exact backup is out of reach the sampled one takes its place, and the table's certificate says so.
 
     Args:
         game: the game.
@@ -55,30 +60,27 @@ def solve(
         sampled: those of k to be learned by the sampled backup (certificate: an estimate).
         samples: draws per backup of the sampled backup.
         progress: called with a label and a number as the work goes on.
+        checkpoint: file in which the alternation is kept while it runs; a call that was killed goes on from it.
 
     Raises:
-        UserError: no k, k < 1, or k too large for the exact backup.
+        UserError: no k, or k < 1.
     """
     settings = settings or SolverConfig()
     ks = default_tables(k) if isinstance(k, int) else tuple(sorted(set(k)))
-    exact = [m for m in ks if m not in set(sampled)]
     if not ks or min(ks) < 1:
         raise UserError(f"k = {k}: at least one robot must be polled")
+    exact = [m for m in ks if m not in set(sampled)]
     # With no exact table wanted, the robots' policy still comes from an exact alternation, at a small k.
-    lead = max(exact) if exact else min(5, *ks)
-    starts = starting_policies(game, settings.starts, seed)
+    leads = exact[::-1] if exact else [min(5, *ks)]
+    key = f"{game.digest} {leads} {seed} {settings.model_dump_json()} {meanfleet.__version__}"
     with threadpool_limits(limits=1, user_api="blas"):
-        equilibrium = best_equilibrium(
-            KRobotSystem(game, lead), starts, settings.tolerance, settings.eta, settings.alternations, progress
-        )
+        equilibrium = _equilibrium(game, leads, settings, seed, progress, Checkpoint(checkpoint, key))
         tables: list[Table] = []
         for m in ks:
             if progress is not None:
                 progress("table", float(m))
-            if m in exact:
-                tables.append(_exact_table(game, m, equilibrium, settings.tolerance, n, seed))
-            else:
-                tables.append(_sampled_table(game, m, equilibrium.policy, samples, n, seed))
+            tables.append(_table(game, m, equilibrium, settings.tolerance, m in exact, samples, n, seed))
+    lead = equilibrium.surrogate.system.k
     how: dict[str, Any] = {
         "settings": settings.model_dump(mode="json") | {"sampled": list(sampled), "samples": samples},
         "seed": seed,
@@ -95,6 +97,45 @@ def solve(
     return PolicyBundle(game=game, local_policy=equilibrium.policy, tables=tuple(tables), how=how)
 
 
+def _equilibrium(
+    game: Game, leads: Sequence[int], settings: SolverConfig, seed: int, progress: Progress | None, kept: Checkpoint
+) -> Equilibrium:
+    """The best equilibrium at the first k of `leads`, or at 5, or at 1, that the exact backup reaches."""
+    starts = starting_policies(game, settings.starts, seed)
+    refused: OutOfReachError | None = None
+    for lead in (*leads, *(m for m in (5, 1) if m < min(leads))):
+        try:
+            found = best_equilibrium(
+                KRobotSystem(game, lead),
+                starts,
+                settings.tolerance,
+                settings.eta,
+                settings.alternations,
+                progress,
+                kept,
+            )
+        except OutOfReachError as error:
+            refused = error
+            kept.clear()
+        else:
+            kept.clear()
+            return found
+    assert refused is not None
+    raise refused
+
+
+def _table(
+    game: Game, k: int, equilibrium: Equilibrium, tolerance: float, exact: bool, samples: int, n: int, seed: int
+) -> Table:
+    reason = ""
+    if exact:
+        try:
+            return _exact_table(game, k, equilibrium, tolerance, n, seed)
+        except OutOfReachError as error:
+            reason = f" ({error})"
+    return _sampled_table(game, k, equilibrium.policy, samples, n, seed, reason)
+
+
 def _exact_table(game: Game, k: int, equilibrium: Equilibrium, tolerance: float, n: int, seed: int) -> Table:
     lead = equilibrium.surrogate.system.k == k
     if lead:
@@ -108,12 +149,12 @@ def _exact_table(game: Game, k: int, equilibrium: Equilibrium, tolerance: float,
     return Table(k=k, dispatch=table, certificate=certificate | {"fleet": asdict(fleet) | {"n": max(n, k)}})
 
 
-def _sampled_table(game: Game, k: int, policy: FloatArray, samples: int, n: int, seed: int) -> Table:
+def _sampled_table(game: Game, k: int, policy: FloatArray, samples: int, n: int, seed: int, reason: str = "") -> Table:
     best = learn_sampled(game, policy, k, samples, seed=seed)
     fleet = fleet_return(game, best.table, policy, k, n=max(n, k), seed=seed)
     certificate = {
         "k": k,
-        "global_kind": f"estimate: sampled backup, {samples} draws, {best.optimal.backups} backups",
+        "global_kind": f"estimate: sampled backup, {samples} draws, {best.optimal.backups} backups{reason}",
         "fleet": asdict(fleet) | {"n": max(n, k)},
     }
     return Table(k=k, dispatch=best.table, certificate=certificate)

@@ -64,5 +64,10 @@ def bar(label: str, total: int | None, quiet: bool) -> Iterator[Any]:
 
 def solving_note(label: str, value: float) -> str:
     """What the solver's progress means."""
-    notes = {"backup": "interval {:.1e} wide", "value": "J = {:.4f}", "table": "certifying the table for k = {:.0f}"}
+    notes = {
+        "backup": "interval {:.1e} wide",
+        "value": "J = {:.4f}",
+        "gap": "dispatcher's gap {:.1e}",
+        "table": "certifying the table for k = {:.0f}",
+    }
     return notes[label].format(value)

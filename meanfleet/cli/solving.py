@@ -30,6 +30,8 @@ def solve_command(
 ) -> None:
     """Learn both policies of a game and write them as one bundle.
 
+    Interrupted, it goes on from OUT.checkpoint when called again.
+
     Example: meanfleet solve config/warehouse.yaml -k 10 -o policy.npz
     """
     from meanfleet.solver import Game, solve
@@ -53,6 +55,7 @@ def solve_command(
             sampled=ks if sampled else (),
             samples=samples,
             progress=lambda label, value: advance(note=solving_note(label, value)),
+            checkpoint=out.with_name(out.name + ".checkpoint"),
         )
     bundle.save(out)
     if json:

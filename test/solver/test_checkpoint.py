@@ -1,0 +1,103 @@
+"""A run of alternations that is killed goes on from its last accepted response and ends where it would have ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from meanfleet.bundle import PolicyBundle
+from meanfleet.config import Config, SolverConfig
+from meanfleet.solver import Game, solve
+from meanfleet.solver.alternation import Equilibrium, best_equilibrium, starting_policies
+from meanfleet.solver.checkpoint import Checkpoint, Stage
+from meanfleet.solver.surrogate import KRobotSystem
+from naive.surrogate import random_arrays
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Killed(Exception):  # noqa: N818
+    """Stands for the end of the process."""
+
+
+class Mortal(Checkpoint):
+    """Dies right after the `lives`-th response is on disk."""
+
+    def __init__(self, path: Path, lives: int) -> None:
+        super().__init__(path, "key")
+        self.lives = lives
+
+    def note(self, stage: Stage) -> None:
+        super().note(stage)
+        self.lives -= 1
+        if self.lives == 0:
+            raise Killed
+
+
+def run(game: Game, checkpoint: Checkpoint | None) -> Equilibrium:
+    starts = starting_policies(game, ("uniform", "shortest", "random"), 0)
+    return best_equilibrium(KRobotSystem(game, 3), starts, checkpoint=checkpoint)
+
+
+@pytest.mark.parametrize("seed", [0, 5])
+def test_killed_after_any_response_it_ends_at_the_same_pair(seed: int, tmp_path: Path) -> None:
+    game = Game(**random_arrays(seed, priorities=3, dispatches=3, zones=3, moves=3, discount=0.9))
+    whole, lives = run(game, None), 0
+    while True:
+        lives += 1
+        path = tmp_path / f"{lives}.checkpoint"
+        try:
+            run(game, Mortal(path, lives))
+        except Killed:
+            found = run(game, Checkpoint(path, "key"))
+            assert np.array_equal(found.policy, whole.policy)
+            assert np.array_equal(found.table, whole.table)
+            assert found.start == whole.start
+            assert found.settled == whole.settled
+            assert found.trace == pytest.approx(whole.trace, abs=1e-7)
+            continue
+        break
+    assert lives > 4  # it did die at several moments
+
+
+def test_another_game_or_a_damaged_file_is_no_checkpoint(tmp_path: Path) -> None:
+    path = tmp_path / "c"
+    stage = Stage("uniform", np.ones((1, 1, 1)), np.zeros((1, 2), dtype=np.int64), (1.0,), 1, False, False)
+    Checkpoint(path, "one").note(stage)
+    assert set(Checkpoint(path, "one").stages) == {"uniform"}
+    assert Checkpoint(path, "two").stages == {}
+    path.write_bytes(path.read_bytes()[:-40])
+    assert Checkpoint(path, "one").stages == {}
+    assert Checkpoint(tmp_path / "none", "one").stages == {}
+
+
+def test_a_solve_that_is_killed_and_called_again_writes_the_same_bundle(tmp_path: Path) -> None:
+    """`meanfleet solve` is killed with SIGKILL as soon as its checkpoint is there; called again, it removes it."""
+    config = ROOT / "config" / "warehouse.yaml"
+    out = tmp_path / "policy.npz"
+    checkpoint = tmp_path / "policy.npz.checkpoint"
+    command = [sys.executable, "-m", "meanfleet", "solve", str(config), "-k", "7", "-o", str(out), "--json"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 120
+    while not checkpoint.exists() and process.poll() is None and time.monotonic() < deadline:
+        os.sched_yield()
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert checkpoint.exists()
+    assert not out.exists()
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=300)
+    assert not checkpoint.exists()
+    settings = Config.from_yaml(config)
+    bundle = PolicyBundle.load(out)
+    whole = solve(Game.from_yaml(config), 7, 0, n=len(settings.robots), settings=settings.solver)
+    assert isinstance(settings.solver, SolverConfig)
+    assert np.array_equal(bundle.local_policy, whole.local_policy)
+    for found, expected in zip(bundle.tables, whole.tables, strict=True):
+        assert np.array_equal(found.dispatch, expected.dispatch)
