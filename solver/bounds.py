@@ -95,7 +95,7 @@ class Mixing:
         self._plain, self._penalty = 0, 1
 
     def next(self, values: FloatArray, change: FloatArray, span: float) -> FloatArray:
-        """The V to try next, given d = `change` at `values` and its span (largest minus smallest entry)."""
+        """The V to try next, given d = `change` at `values` and its span, or another size that plain steps reduce."""
         plain = values + change
         if self._best is None or span <= self._best[1]:
             self._best = (plain, span)

@@ -1,25 +1,19 @@
 """Exact value and occupancy of a pair (dispatch table, π_l) in the k-robot system.
 
-Both are linear systems, (I − γP) V = r and dᵀ(I − γP) = start, with P at hand only as an operator. The value comes from
-accelerated backups whose bounds prove it (see `bounds`), the occupancy from GMRES.
+Both are linear systems, (I − γP) V = r and dᵀ(I − γP) = start, with P at hand as an operator only. Accelerated
+iteration solves them (see `bounds`): the value with its proof, the occupancy with its defect.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse.linalg import LinearOperator, gmres
 
-from .bounds import ValueInterval, fixed_point
+from .bounds import STALLED, Mixing, ValueInterval, fixed_point
 from .game import FloatArray
 from .surrogate import Surrogate
 
 IntArray = NDArray[np.int64]
-Operator = Callable[[FloatArray], FloatArray]
-KRYLOV = 12  # passes of GMRES in a round
-ROUNDS = 40  # before plain iteration takes over
 
 
 def evaluate(
@@ -49,38 +43,15 @@ def evaluate(
 def occupancy(surrogate: Surrogate, table: IntArray, tolerance: float = 1e-12) -> FloatArray:
     """Discounted occupancy d = Σ_t γ^t · law(t) from the start law, not normalised: float64 [s_g, h].
 
-    `tolerance` bounds the residual of the linear system, summed over states; the error is at most 1/(1−γ) times that.
+    `tolerance` bounds the defect of d = start + γ·push(d), summed over states; the error is at most 1/(1−γ) times that.
     """
     gamma, start = surrogate.system.game.discount, surrogate.system.start
-
-    def push(law: FloatArray) -> FloatArray:
-        return surrogate.push(law, table)
-
-    d = start / (1 - gamma)
-    residual = np.inf
-    for _ in range(ROUNDS):
-        defect = start + gamma * push(d) - d
-        previous, residual = residual, float(np.abs(defect).sum())
-        if residual <= tolerance or residual >= previous:
-            break
-        d = _solve(push, gamma, start, d)
-    while residual > tolerance:  # γ^t ends this at the latest, unless rounding stops it before
-        after = start + gamma * push(d)
-        previous, residual = residual, float(np.abs(after - d).sum())
-        d = after
-        if residual >= previous:
-            break
-    return d
-
-
-def _solve(operator: Operator, discount: float, right: FloatArray, first: FloatArray) -> FloatArray:
-    """KRYLOV passes of GMRES towards x = right + γ·operator(x), from `first`."""
-    shape = right.shape
-
-    def residual_operator(x: FloatArray) -> FloatArray:
-        v = x.reshape(shape)
-        return np.asarray(v - discount * operator(v)).ravel()
-
-    system = LinearOperator((right.size, right.size), matvec=residual_operator, dtype=np.float64)
-    solution, _ = gmres(system, right.ravel(), x0=first.ravel(), rtol=1e-15, atol=0.0, restart=KRYLOV, maxiter=1)
-    return np.asarray(solution).reshape(shape)
+    d, mixing, best, stalled = start / (1 - gamma), Mixing(), np.inf, 0
+    while True:
+        defect = start + gamma * surrogate.push(d, table) - d
+        residual = float(np.abs(defect).sum())
+        stalled = 0 if residual < 0.9 * best else stalled + 1
+        best = min(best, residual)
+        if residual <= tolerance or (stalled >= STALLED and residual <= 1e-12 / (1 - gamma)):
+            return d + defect
+        d = mixing.next(d, defect, residual)
