@@ -14,6 +14,7 @@ PACKAGES = (
     "meanfleet.ros",
     "meanfleet.running",
     "meanfleet.solver",
+    "meanfleet.solver.chained",
     "meanfleet.solver.fleet",
     "meanfleet.solver.next_law",
     "meanfleet.sim",

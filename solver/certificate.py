@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bounds import ValueInterval, fixed_point
+from .chained.ceiling import Ceiling, ceiling
 from .game import FloatArray, Game
 from .global_learning import BestDispatch
 from .local_learning import improve
@@ -28,7 +29,7 @@ class Certificate:
         global_kind: "exact" (proven) or "estimate".
         local_gap_low: rise of J that L-LEARN still found, 0 for an equilibrium.
         local_gap_high: no π_l does better against this dispatcher by more than this.
-        local_kind: how `local_gap_high` is known.
+        local_kind: how `local_gap_high` is known: "exact", "upper bound: …" or "upper bound, loose: …".
     """
 
     k: int
@@ -61,7 +62,7 @@ def certify(
     low, high = value.mean(start)
     gap = float(np.max(best.optimal.middle - value.middle)) + best.optimal.half + value.half
     rise = 0.0 if settled else improve(surrogate, table, tolerance).value.mean(start)[0] - high
-    loose = single_robot_bound(surrogate.system.game)
+    top = local_ceiling(surrogate, table, value, tolerance)
     return Certificate(
         k=surrogate.system.k,
         value_low=low,
@@ -69,9 +70,19 @@ def certify(
         global_gap=max(gap, 0.0),
         global_kind="exact",
         local_gap_low=max(rise, 0.0),
-        local_gap_high=max(loose - low, 0.0),
-        local_kind="upper bound, loose: one robot that also chooses the dispatch",
+        local_gap_high=max(top.value - low, 0.0),
+        local_kind=top.kind,
     )
+
+
+def local_ceiling(surrogate: Surrogate, table: IntArray, value: ValueInterval, tolerance: float) -> Ceiling:
+    """The smaller of two upper bounds of J against the table: the chained MDP's and the single robot's."""
+    system = surrogate.system
+    chained = ceiling(system, table, value.mean(system.start)[0], value.middle, tolerance)
+    single = single_robot_bound(system.game)
+    if single < chained.value and chained.kind != "exact":
+        return Ceiling(single, "upper bound, loose: one robot that also chooses the dispatch")
+    return chained
 
 
 def single_robot_bound(game: Game, tolerance: float = 1e-9) -> float:

@@ -197,6 +197,9 @@ def test_inspect_tells_what_is_in_the_file(folder: Path) -> None:
     text = meanfleet(folder, "inspect", "policy.npz")
     assert text.returncode == 0
     assert "γ = 0.95" in text.stdout
+    kinds = {certificate["local_kind"] for certificate in value["certificates"].values()}
+    assert kinds
+    assert all(f": {kind}" in " ".join(text.stdout.split()) for kind in kinds)
 
 
 def test_simulate_repeats_with_its_seed(folder: Path) -> None:

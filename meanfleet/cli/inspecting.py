@@ -65,8 +65,19 @@ def show(bundle: PolicyBundle) -> None:
     console.print(
         f"J: discounted return of the k-robot system. Return: simulated, horizon {fleet['horizon']}, ± 1 s.e."
     )
-    console.print("gap: what a better response could still gain; robots' gap: found … proven bound (loose).")
+    console.print("gap: what a better response could still gain; robots' gap: found … proven not to be exceeded.")
+    for kind, ks in _kinds(bundle).items():
+        console.print(f"robots' gap, k = {', '.join(map(str, ks))}: {kind}")
     console.print(_policy_table(bundle))
+
+
+def _kinds(bundle: PolicyBundle) -> dict[str, list[int]]:
+    """How the robots' gap is known -> the k for which it is known so."""
+    kinds: dict[str, list[int]] = {}
+    for k, certificate in bundle.certificate.items():
+        if "local_kind" in certificate:
+            kinds.setdefault(certificate["local_kind"], []).append(k)
+    return kinds
 
 
 def _cells(certificate: dict[str, Any]) -> tuple[str, ...]:
