@@ -51,8 +51,8 @@ class Ticks:
                 total += self.game["discount"] * chance * P_g[s, a, t] * values[t, after]
         return total
 
-    def one_by_one(self, values: dict, sees_pending: bool = False) -> dict:
-        """One backup, robots moving in the order of their zones, each knowing where the earlier ones went.
+    def one_by_one(self, values: dict, sees_pending: bool = False, by_zone: bool = True) -> dict:
+        """One backup, each robot knowing where the earlier ones went: in the order of their zones, or as numbered.
 
         With `sees_pending` they also know s_g' before they move, as in the chained MDPs.
         """
@@ -62,7 +62,8 @@ class Ticks:
             for a in self.dispatches(s, robots):
                 pending = self.game["P_g"][s, a]
                 laws = np.diag(pending) if sees_pending else [pending]
-                ahead = sum(self._from(values, s, tuple(sorted(robots)), law) for law in laws)
+                order = tuple(sorted(robots)) if by_zone else robots
+                ahead = sum(self._from(values, s, order, law) for law in laws)
                 options.append(self.game["r_g"][s, a] + ahead)
             result[s, robots] = max(options)
         return result
