@@ -113,6 +113,24 @@ def test_a_bound_holds_wherever_iteration_begins_and_however_early_it_ends(case:
 
 
 @relaxations
+def test_a_chain_that_never_mixes_is_settled_all_the_same(tick: Tick, naive: str) -> None:
+    """Robot and priority turn in rings for ever, γ = 0.999: plain iteration would need some 20,000 backups.
+
+    With a single move there is nothing to choose, and the bound is the value, a linear system. One robot: two would
+    keep their distance for ever, and from then on only γ^t narrows the interval.
+    """
+    arrays = random_arrays(3, 2, 1, 3, 1, 0.999)
+    arrays["P_l"] = np.broadcast_to(np.roll(np.eye(3), 1, axis=1)[:, None, None, :], (3, 2, 1, 3)).copy()
+    arrays["P_g"] = np.array([[[0.0, 1.0]], [[1.0, 0.0]]])
+    system = TupleSystem(arrays, np.ones((3, 2, 1)), 1)
+    exact = system.by_histogram(system.value(lambda s, histogram: 0))
+    found = chained_bound(Game(**arrays), np.zeros((2, 3), dtype=np.int64), 1, tick, 1e-8)
+    assert found.backups < 1000
+    assert 2 * found.half <= 1e-8
+    assert (np.abs(exact - found.middle) <= found.half + 1e-8).all()
+
+
+@relaxations
 @settings(deadline=None, derandomize=True, max_examples=10)
 @given(seed=seeds, k=st.integers(2, 6), sparse=st.booleans())
 def test_fewer_robots_bound_more_robots(tick: Tick, naive: str, seed: int, k: int, sparse: bool) -> None:
