@@ -29,14 +29,12 @@ from numpy.typing import NDArray
 
 from meanfleet.errors import UserError
 
-from ..bounds import Operator, ValueInterval, fixed_point
+from ..bounds import ValueInterval, fixed_point
 from ..game import FloatArray, Game
 from ..histograms import count_histograms
 from .levels import Levels, levels
 
 IntArray = NDArray[np.int64]
-PLAIN = 100  # backups of the plain operator before the lazy one takes over
-LAZY = 0.7  # θ
 Tick = Callable[[Game, int, FloatArray, int, int], FloatArray]
 """(game, k, V [s', h], s_g, a_g) -> (T V)(s_g, ·) [h] under that dispatch."""
 
@@ -108,7 +106,7 @@ def chained_bound(
         return after
 
     first = np.zeros(shape) if start is None else start
-    return _settle(backup, first, game.discount, tolerance, enough, max_backups)
+    return fixed_point(backup, first, game.discount, tolerance, enough, max_backups, _rounding(game, k))
 
 
 def joint_bound(
@@ -129,7 +127,7 @@ def joint_bound(
         ]
         return np.stack(rows)
 
-    return _settle(backup, np.zeros(shape), game.discount, tolerance, enough, max_backups)
+    return fixed_point(backup, np.zeros(shape), game.discount, tolerance, enough, max_backups, _rounding(game, k))
 
 
 def _slice(tables: Levels, level: int) -> tuple[IntArray, IntArray]:
@@ -137,32 +135,9 @@ def _slice(tables: Levels, level: int) -> tuple[IntArray, IntArray]:
     return tables.first[rows], tables.down[rows]
 
 
-def _settle(
-    backup: Operator,
-    first: FloatArray,
-    discount: float,
-    tolerance: float,
-    enough: Callable[[ValueInterval], bool] | None,
-    max_backups: int,
-) -> ValueInterval:
-    """Iterate plainly, then lazily.
-
-    The interval of a plain iteration narrows as fast as the chain mixes, which a periodic chain never does. The lazy
-    operator V ↦ θ T V + (1 − θ) V has the same fixed point, commutes with constants up to the factor γ' = 1 − θ(1 − γ)
-    and belongs to an aperiodic chain, so `fixed_point` brackets it by the same argument.
-    """
-    found = fixed_point(backup, first, discount, tolerance, enough, min(PLAIN, max_backups))
-    left = max_backups - found.backups
-    if found.backups < PLAIN or 2 * found.half <= tolerance or left <= 0 or (enough is not None and enough(found)):
-        return found
-
-    def lazy(values: FloatArray) -> FloatArray:
-        return LAZY * backup(values) + (1 - LAZY) * values
-
-    slower = 1 - LAZY * (1 - discount)
-    after = fixed_point(lazy, found.middle, slower, tolerance, enough, left)
-    best = after if after.half < found.half else found
-    return ValueInterval(best.middle, best.half, found.backups + after.backups)
+def _rounding(game: Game, k: int) -> float:
+    """Bound of a backup's rounding error relative to max |V|: sums over s' and, for every robot, over z'."""
+    return float(np.finfo(np.float64).eps) * (game.priorities + k * (game.zones + 2) + 4)
 
 
 @njit(cache=True)
