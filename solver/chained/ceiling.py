@@ -20,7 +20,6 @@ from .bound import chained_bound, chained_states, joint_bound, one_by_one, slice
 
 IntArray = NDArray[np.int64]
 STATES = 8_000_000  # values per backup against a table: k = 12 with 5 zones, 5 priorities, 5 dispatches
-JOINT_STATES = 2_500_000  # the same with the dispatch chosen: k = 10 there
 WORK = 1_000_000_000  # values in all, some ten seconds, before the bound reached so far is taken
 BACKUPS = 2_000
 AT_ONCE = "upper bound: robots that see the full state"
@@ -48,7 +47,6 @@ def ceiling(
     first: FloatArray | None = None,
     tolerance: float = 1e-6,
     states: int = STATES,
-    joint_states: int = JOINT_STATES,
 ) -> Ceiling:
     """Ceiling of J for robots against a dispatch table [s_g, h].
 
@@ -58,8 +56,7 @@ def ceiling(
         known: J of the pair; the bound is worked out to a small part of its distance from it.
         first: the pair's values [s_g, h], to begin from.
         tolerance: width of the bound that is never undercut.
-        states: values per backup allowed against the table.
-        joint_states: values per backup allowed when the dispatch is free.
+        states: values per backup allowed.
     """
     game, k = system.game, system.k
     pairs = slices(game, table)
@@ -75,7 +72,7 @@ def ceiling(
     if chained <= states:
         bound = chained_bound(game, table, k, one_by_one, tolerance, first, near, _backups(chained))
         return Ceiling(bound.mean(system.start)[1], CHAINED)
-    size = affordable(game, k, joint_states)
+    size = affordable(game, k, states)
     start = KRobotSystem(game, size).start
     backups = _backups(_joint_states(game, size))
     bound = joint_bound(game, size, one_by_one, tolerance, _until_negligible(start, known), backups)
@@ -84,9 +81,9 @@ def ceiling(
     return Ceiling(bound.mean(start)[1], f"upper bound, loose: {robots} the dispatch; {why}")
 
 
-def affordable(game: Game, k: int, joint_states: int = JOINT_STATES) -> int:
+def affordable(game: Game, k: int, states: int = STATES) -> int:
     """The most robots, k at most and 1 at least, whose joint bound stays within the budget."""
-    return max((m for m in range(1, k + 1) if _joint_states(game, m) <= joint_states), default=1)
+    return max((m for m in range(1, k + 1) if _joint_states(game, m) <= states), default=1)
 
 
 def _joint_states(game: Game, k: int) -> int:
