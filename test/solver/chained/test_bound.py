@@ -194,6 +194,8 @@ def test_the_kind_says_which_ceiling_the_budget_allowed() -> None:
     why = f"the chained MDP of k = 3 has {chain:.1e} states"
     assert kinds[3:5] == [f"upper bound, loose: {two}; {why}"] * 2
     assert kinds[5:] == [f"upper bound, loose: {one}; {why}"] * 2
+    two_robots = Case(3, 2)  # worked out to the last digit, it is a bound all the same
+    assert ceiling(two_robots.system, two_robots.table, 1e6).kind == AT_ONCE
     assert affordable(case.game, 3, joint) == 2
     assert affordable(case.game, 3, 10**9) == 3
 
