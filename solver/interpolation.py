@@ -1,67 +1,54 @@
-"""Values on the histograms of one number of robots, read off for another: piecewise linear in the shares per zone."""
+"""Between histograms: any distribution of robots as a weighted mean of the histograms of k robots around it.
+
+With the partial sums x_z = Σ_{y≤z} c_y of real counts c that sum to k, the histograms are the integer points
+0 ≤ x_1 ≤ … ≤ x_{S−1} ≤ k. Freudenthal's triangulation of that lattice has, around every x, the corners ⌊x⌋,
+⌊x⌋ + e_{z₁}, ⌊x⌋ + e_{z₁} + e_{z₂}, … in falling order of the fractional parts, whose gaps are the weights. Corners
+with weight are histograms, and a histogram itself has weight 1. numpy alone, because dispatchers decide with it.
+"""
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from .game import FloatArray
-from .histograms import counting_table, enumerate_histograms
+from .histograms import enumerate_histograms, rank
 
 IntArray = NDArray[np.int64]
+SNAP = 1e-9  # partial sums this close to a whole number are one
+
+
+def corners(counts: ArrayLike, k: int) -> tuple[IntArray, FloatArray]:
+    """Histograms of k robots around real counts [point, zone] that sum to k, and their weights, both [point, corner].
+
+    Corners are given by their index; there are as many as zones.
+    """
+    real = np.asarray(counts, dtype=np.float64)
+    points, zones = real.shape
+    sums = np.clip(np.cumsum(real, axis=1)[:, :-1], 0, k)
+    nearest = np.rint(sums)
+    sums = np.where(np.abs(sums - nearest) < SNAP, nearest, sums)
+    low = np.floor(sums).astype(np.int64)
+    part = sums - low
+    # Of equal parts the later zone first, so that the corners' partial sums never fall.
+    order = zones - 2 - np.argsort(-part[:, ::-1], axis=1, kind="stable")
+    falling = np.take_along_axis(part, order, axis=1)
+    weights = -np.diff(np.column_stack([np.ones(points), falling, np.zeros(points)]), axis=1)
+    indices = np.empty((points, zones), dtype=np.int64)
+    edge = np.zeros((points, 1), dtype=np.int64)
+    for corner in range(zones):
+        indices[:, corner] = rank(np.diff(np.column_stack([edge, low, edge + k]), axis=1))
+        if corner < zones - 1:
+            low[np.arange(points), order[:, corner]] += falling[:, corner] > 0
+    return indices, weights
+
+
+def interpolate(values: NDArray[np.floating], counts: ArrayLike, k: int) -> FloatArray:
+    """Values [h, …] of histograms of k robots at real counts [point, zone] that sum to k: [point, …]."""
+    indices, weights = corners(counts, k)
+    return np.asarray(np.einsum("pc,pc...->p...", weights, values[indices]), dtype=np.float64)
 
 
 def resampled(values: FloatArray, k: int, new_k: int, zones: int) -> FloatArray:
     """Values [s_g, h] of k robots at the shares of new_k robots: float64 [s_g, h']."""
-    mu = enumerate_histograms(new_k, zones)
-    return interpolated(values, k, np.asarray(mu * (k / new_k), dtype=np.float64))
-
-
-def interpolated(values: FloatArray, k: int, counts: FloatArray) -> FloatArray:
-    """Values [s_g, h] of k robots at real counts [point, zone] that sum to k: float64 [s_g, point].
-
-    Kuhn's triangulation: in the coordinates of partial sums a point lies between at most `zones` histograms, found by
-    sorting the fractional parts. Exact for values that are linear in the histogram.
-    """
-    zones = counts.shape[1]
-    out = np.empty((len(values), len(counts)))
-    _interpolate(np.ascontiguousarray(values.T), k, np.ascontiguousarray(counts), counting_table(k, zones), out)
-    return out
-
-
-@njit(cache=True, nogil=True)
-def _interpolate(values: FloatArray, k: int, counts: FloatArray, table: IntArray, out: FloatArray) -> None:
-    """Fill out[s, point] from values[h, s]."""
-    points, zones = counts.shape
-    sums, fraction, order = np.empty(zones, dtype=np.int64), np.empty(zones), np.empty(zones, dtype=np.int64)
-    for point in range(points):
-        total = 0.0
-        for z in range(zones - 1):
-            total += counts[point, z]
-            nearest = np.rint(total)
-            if abs(total - nearest) < 1e-9:  # histograms themselves are met exactly
-                sums[z], fraction[z] = np.int64(nearest), 0.0
-            else:
-                sums[z] = np.int64(np.floor(total))
-                fraction[z] = total - sums[z]
-            # Larger fractions are rounded up first; of equal ones the later zone, so that sums never fall.
-            place = z
-            while place > 0 and fraction[order[place - 1]] <= fraction[z]:
-                order[place] = order[place - 1]
-                place -= 1
-            order[place] = z
-        for s in range(out.shape[0]):
-            out[s, point] = 0.0
-        before = 1.0
-        for vertex in range(zones):
-            after = fraction[order[vertex]] if vertex < zones - 1 else 0.0
-            if before > after:
-                index = 0
-                for z in range(zones - 1):
-                    index += table[k - sums[z], zones - z]
-                for s in range(out.shape[0]):
-                    out[s, point] += (before - after) * values[index, s]
-            before = after
-            if vertex < zones - 1:
-                sums[order[vertex]] += 1
+    return np.ascontiguousarray(interpolate(values.T, enumerate_histograms(new_k, zones) * (k / new_k), k).T)
