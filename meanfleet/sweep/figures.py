@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ matplotlib.use("Agg")
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter, StrMethodFormatter
 
 from meanfleet.files import replacing
 
@@ -68,9 +69,15 @@ def seconds(summary: dict[str, Any]) -> Figure:
         xlabel="robots polled per tick, k",
         ylabel="CPU-seconds of one solve (one thread)",
         yscale="log",
-        title=f"Solving for k, certificate included, tolerance {tolerance:g}\nin all {total:.0f} CPU-seconds",
+        title=f"Solving for k, certificate included, tolerance {tolerance:g}\nin all {total:.3g} CPU-seconds",
     )
+    low, high = (
+        limit(math.log10(choice(point["solve"]["cpu_seconds"] for point in curve)))
+        for limit, choice in ((math.floor, min), (math.ceil, max))
+    )
+    axes.set_ylim(10.0**low, 10.0 ** max(high, low + 1))  # whole decades: both ends are labelled
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.legend(loc="upper left")
     return _finish(figure, [axes])
 
@@ -99,7 +106,8 @@ def _fitted(rows: Sequence[Axes], ks: Sequence[int], fit: dict[str, Any]) -> Non
     fine = np.linspace(ks[0], ks[-1], 400)
     half = (slope["high"] - slope["low"]) / 2
     label = (
-        f"theorem's shape a + c/√k, least squares: a = {offset['mean']:.2f}, c = {slope['mean']:.1f} ± {half:.1f}, "
+        f"a + c/√k, the shape of the theorem's bound, least squares:\n"
+        f"a = {offset['mean']:.2f}, c = {slope['mean']:.1f} ± {half:.1f}, "
         f"R² = {fit['r_squared']:.3f}"
     )
     upper.plot(fine, offset["mean"] + slope["mean"] / np.sqrt(fine), color=ORANGE, label=label)

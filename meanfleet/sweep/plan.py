@@ -2,7 +2,8 @@
 
 The solver is exact, so every k is solved once and the seeds are evaluation. Up to k = COLD the alternation starts from
 several π_l; above, where a solve is long, from the π_l of a smaller k. Taking the k two places before makes two chains
-of solves, which keep two cores busy, and the result does not depend on how many cores there are.
+of solves, which keep two cores busy, and the result does not depend on how many cores there are. A k that was solved
+before, when other k were asked for, stays as it is: `warm_from` in its bundle says where it came from.
 """
 
 from __future__ import annotations

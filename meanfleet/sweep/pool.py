@@ -18,7 +18,7 @@ from meanfleet.errors import UserError, suggestion
 BACKENDS = ("processes", "dask")
 CONNECT = 10.0  # [s]
 # Units differ in length by orders of magnitude: one at a time, whatever is done first comes back first.
-OPTIONS: dict[str, Any] = {"return_as": "generator_unordered", "batch_size": 1, "pre_dispatch": "all", "verbose": 0}
+OPTIONS: dict[str, Any] = {"return_as": "generator_unordered", "batch_size": 1, "verbose": 0}
 
 
 @contextmanager
@@ -40,6 +40,8 @@ def pool(
         raise UserError(f"backend {backend!r} is unknown: expected processes or dask{suggestion(backend, BACKENDS)}")
     if (backend == "dask") != (scheduler is not None):
         raise UserError("--backend dask and --scheduler ADDRESS go together")
+    if scheduler is not None and workers is not None:
+        raise UserError("--workers is for processes of this machine: a Dask cluster has as many as were started")
     with _processes(workers) if scheduler is None else _dask(scheduler, connect) as parallel:
         yield parallel
 
@@ -90,19 +92,13 @@ def _dask(scheduler: str, connect: float) -> Iterator[joblib.Parallel]:
 
 
 def _check_workers(client: Any, scheduler: str) -> None:
-    try:
-        found = client.run(worker_version)
-    except ImportError as error:
-        raise UserError(
-            f"workers of the Dask cluster at {scheduler} lack meanfleet: install it there ({error})"
-        ) from None
-    for worker, version in found.items():
-        if version != meanfleet.__version__:
-            raise UserError(
-                f"Dask worker {worker} runs meanfleet {version}, this is {meanfleet.__version__}: update it"
-            )
+    def version() -> str | None:  # a local function travels as its code: it runs where meanfleet cannot be imported
+        try:
+            return str(importlib.import_module("meanfleet").__version__)
+        except ImportError:
+            return None
 
-
-def worker_version() -> str:
-    """Version of the package where this runs."""
-    return meanfleet.__version__
+    for worker, found in client.run(version).items():
+        if found != meanfleet.__version__:
+            what = "lacks meanfleet" if found is None else f"runs meanfleet {found}"
+            raise UserError(f"Dask worker {worker} of {scheduler} {what}: install {meanfleet.__version__} there")

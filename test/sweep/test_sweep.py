@@ -183,6 +183,7 @@ def test_the_folder_of_another_sweep_is_one_sentence_and_exit_code_2(folder: Pat
     [
         ({"backend": "dsak"}, r"backend 'dsak' is unknown: .*did you mean 'dask'\?"),
         ({"backend": "dask"}, "go together"),
+        ({"backend": "dask", "scheduler": "tcp://127.0.0.1:1", "workers": 2}, "--workers is for processes"),
         ({"backend": "processes", "scheduler": "tcp://127.0.0.1:1"}, "go together"),
     ],
 )
@@ -199,9 +200,10 @@ def test_a_scheduler_that_is_not_there_is_one_sentence(address: str) -> None:
 
 
 def test_a_dask_cluster_of_two_workers_gives_the_same(
-    folder: Path, whole: dict[str, Any], processes: Processes
+    folder: Path, whole: dict[str, Any], processes: Processes, tmp_path: Path
 ) -> None:
-    pytest.importorskip("distributed", reason="Dask is not installed")
+    """Scheduler and workers are processes of this test on loopback; the units name the processes they ran in."""
+    distributed = pytest.importorskip("distributed", reason="Dask is not installed")
     contact = processes.folder / "scheduler.json"
     loopback = ("--host", "127.0.0.1", "--no-dashboard")
     processes.module("distributed.cli.dask_scheduler", *loopback, "--port", "0", "--scheduler-file", str(contact))
@@ -209,16 +211,21 @@ def test_a_dask_cluster_of_two_workers_gives_the_same(
     address = json.loads(contact.read_text())["address"]
     with pytest.raises(UserError, match="has no workers"), pool("dask", None, address, 0.5):
         pass
-    workers = [
-        processes.module(
-            "distributed.cli.dask_worker", address, *loopback, "--nthreads", "1", "--no-nanny",
-            "--local-directory", str(processes.folder),
-        )
-        for _ in range(2)
-    ]  # fmt: skip
-    for worker in workers:
-        wait_for(lambda log=worker: "Starting established connection" in processes.output(log), 60, "a worker")  # type: ignore[misc]
-    distributed = sweep(folder, "-o", "dask", "--backend", "dask", "--scheduler", address)
-    assert timeless(distributed) == timeless(whole)
-    used = {point["solve"]["process"].rpartition(":")[2] for point in distributed["curve"]}
-    assert used == {str(worker.pid) for worker in workers}
+    worker = ("distributed.cli.dask_worker", address, *loopback, "--nthreads", "1", "--no-nanny",
+              "--local-directory", str(tmp_path))  # fmt: skip
+    workers = {str(processes.module(*worker).pid) for _ in range(2)}
+    with distributed.Client(address, set_as_default=False) as client:
+        client.wait_for_workers(2, timeout=60)
+    found = sweep(folder, "-o", "dask", "--backend", "dask", "--scheduler", address)
+    assert timeless(found) == timeless(whole)
+    assert {point["solve"]["process"].rpartition(":")[2] for point in found["curve"]} == workers
+
+    # A third worker, where another version is installed.
+    (tmp_path / "meanfleet").mkdir()
+    (tmp_path / "meanfleet" / "__init__.py").write_text("__version__ = '0.0.1'")
+    elsewhere = processes.environment | {"PYTHONPATH": str(tmp_path)}
+    processes.started.append(subprocess.Popen([sys.executable, "-m", *worker], cwd=tmp_path, env=elsewhere))
+    with distributed.Client(address, set_as_default=False) as client:
+        client.wait_for_workers(3, timeout=60)
+    with pytest.raises(UserError, match=r"runs meanfleet 0\.0\.1: install"), pool("dask", None, address):
+        pass
