@@ -17,12 +17,14 @@ PACKAGES = (
     "meanfleet.solver.chained",
     "meanfleet.solver.fleet",
     "meanfleet.solver.next_law",
+    "meanfleet.sweep",
     "meanfleet.sim",
     "meanfleet.sim.backends",
     "meanfleet.dispatcher_node",
     "meanfleet.robot_node",
 )
 
+DASK = ["dask>=2024.5", "distributed>=2024.5"]
 TEST = ["pytest>=8", "hypothesis>=6.100", "setuptools>=70.1"]
 
 README = Path(__file__).parent / "README.md"
@@ -56,7 +58,7 @@ setup(
         "typer>=0.12",
         "rich>=13",
         "scipy>=1.11",
-        "joblib>=1.3",
+        "joblib>=1.5",
         "threadpoolctl>=3.1",
     ],
     extras_require={
@@ -72,8 +74,10 @@ setup(
             "ros-std-srvs>=5.5",
             "ros-rosgraph-msgs>=2.3",
         ],
+        # Sweeps on a cluster: `meanfleet sweep --backend dask`.
+        "dask": DASK,
         "test": TEST,
-        "dev": [*TEST, "ruff>=0.17", "mypy>=1.15", "types-PyYAML>=6.0", "scipy-stubs>=1.15"],
+        "dev": [*TEST, *DASK, "ruff>=0.17", "mypy>=1.15", "types-PyYAML>=6.0", "scipy-stubs>=1.15"],
     },
     entry_points={
         "console_scripts": [
