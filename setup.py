@@ -17,6 +17,7 @@ PACKAGES = (
     "meanfleet.solver.chained",
     "meanfleet.solver.fleet",
     "meanfleet.solver.next_law",
+    "meanfleet.solver.sampled",
     "meanfleet.sweep",
     "meanfleet.sim",
     "meanfleet.sim.backends",

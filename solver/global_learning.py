@@ -1,7 +1,6 @@
 """G-LEARN: the dispatcher's best response to a fixed π_l in the k-robot system (MATH §2).
 
-Exact: value iteration with proven bounds. Sampled: the paper's empirical operator, m draws of (s_g', μ') for every
-(s_g, μ, a_g), averaged; its error is estimated, not proven.
+Exact: value iteration with proven bounds. The paper's empirical operator is in `sampled`.
 """
 
 from __future__ import annotations
@@ -10,12 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit, prange
 from numpy.typing import NDArray
 
 from .bounds import ValueInterval, fixed_point
-from .game import FloatArray, Game
-from .histograms import count_histograms, counting_table, enumerate_histograms
+from .game import FloatArray
 from .interpolation import resampled
 from .surrogate import KRobotSystem, Surrogate
 
@@ -76,96 +73,3 @@ def first_best(q: FloatArray) -> IntArray:
     """Greedy dispatch [s_g, h]; ties within rounding go to the smallest index, so that tables are reproducible."""
     top = q.max(axis=2, keepdims=True)
     return np.asarray(np.argmax(q >= top - 1e-12 * np.maximum(1.0, np.abs(top)), axis=2), dtype=np.int64)
-
-
-def learn_sampled(
-    game: Game,
-    local_policy: FloatArray,
-    k: int,
-    samples: int = 30,
-    tolerance: float = 0.05,
-    max_backups: int = 200,
-    seed: int = 0,
-    progress: Progress | None = None,
-) -> BestDispatch:
-    """The paper's G-LEARN: `samples` draws per (s_g, μ, a_g) and backup.
-
-    Ends when the mean value changes by less than `tolerance`·(1−γ) between backups, or after `max_backups`.
-    The interval is that of the last empirical backup: an estimate.
-    """
-    histograms = enumerate_histograms(k, game.zones)
-    tilde = np.ascontiguousarray(np.einsum("zsa,zsay->szy", local_policy, game.P_l))
-    reward = (histograms @ np.einsum("zsa,zsa->zs", local_policy, game.r_l)).T / k
-    base = game.r_g[:, None, :] + reward[:, :, None]
-    values = np.zeros((game.priorities, count_histograms(k, game.zones)))
-    ranks = counting_table(k, game.zones)
-    cumulative = np.cumsum(game.P_g, axis=2)
-    seeds = np.random.SeedSequence(seed).generate_state(max_backups).astype(np.int64)
-    scale = game.discount / (1 - game.discount)
-    for backup in range(max_backups):
-        future = np.empty_like(base)
-        _sampled_expectation(values, histograms, tilde, cumulative, ranks, samples, seeds[backup], future)
-        q = base + game.discount * future
-        after = q.max(axis=2)
-        change = after - values
-        low, high = float(change.min()), float(change.max())
-        # Shifting by a constant leaves the greedy policy alone and removes the slow γ^t part of the convergence.
-        values = after + scale * float(change.mean())
-        interval = ValueInterval(values, scale * (high - low) / 2, backup + 1)
-        if progress is not None:
-            progress("backup", 2 * interval.half)
-        if abs(float(change.mean())) < tolerance * (1 - game.discount) and backup > 0:
-            break
-    return BestDispatch(first_best(q), q, interval, exact=False)
-
-
-@njit(cache=True, parallel=True)
-def _sampled_expectation(
-    values: FloatArray,
-    histograms: IntArray,
-    tilde: FloatArray,
-    cumulative: FloatArray,
-    ranks: IntArray,
-    samples: int,
-    seed: int,
-    future: FloatArray,
-) -> None:
-    """Fill future[s_g, h, a_g] with the mean of V at `samples` draws of (s_g', μ'). Mutates `future` only.
-
-    Every histogram seeds its own stream, so the result does not depend on the number of threads.
-    """
-    priorities, size, dispatches = future.shape
-    zones = histograms.shape[1]
-    for h in prange(size):
-        np.random.seed((seed + h * 2654435761) % 4294967291)
-        after = np.zeros(zones, dtype=np.int64)
-        for s in range(priorities):
-            for a in range(dispatches):
-                total = 0.0
-                for _ in range(samples):
-                    after[:] = 0
-                    _scatter(histograms[h], tilde[s], after)
-                    t = min(np.searchsorted(cumulative[s, a], np.random.random(), side="right"), priorities - 1)
-                    left, index = after.sum(), 0
-                    for z in range(zones - 1):
-                        left -= after[z]
-                        index += ranks[left, zones - z]
-                    total += values[t, index]
-                future[s, h, a] = total / samples
-
-
-@njit(cache=True)
-def _scatter(counts: IntArray, P: FloatArray, after: IntArray) -> None:
-    """Add to `after` one multinomial draw per zone: where the robots of `counts` go under P. Mutates `after`."""
-    zones = len(counts)
-    for z in range(zones):
-        left, mass = counts[z], 1.0
-        for j in range(zones - 1):
-            if left == 0:
-                break
-            share = 1.0 if P[z, j] >= mass else P[z, j] / mass  # rounding can take the ratio above 1
-            moved = np.random.binomial(left, share)
-            after[j] += moved
-            left -= moved
-            mass -= P[z, j]
-        after[zones - 1] += left

@@ -21,9 +21,11 @@ from .checkpoint import Checkpoint
 from .evaluation import evaluate
 from .fleet import fleet_return
 from .game import FloatArray, Game
-from .global_learning import learn_exact, learn_sampled
+from .global_learning import learn_exact
 from .next_law import OutOfReachError
+from .sampled import Parameterization, check_states, learn_sampled
 from .surrogate import KRobotSystem
+from .tuples import learn_exact_tuples
 
 Progress = Callable[[str, float], None]
 LADDER = (1, 2, 5, 10, 20, 50, 100)
@@ -43,6 +45,7 @@ def solve(
     settings: SolverConfig | None = None,
     sampled: Sequence[int] = (),
     samples: int = 30,
+    parameterization: Parameterization = "histogram",
     progress: Progress | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
 ) -> PolicyBundle:
@@ -59,16 +62,20 @@ def solve(
         settings: tolerance, starts, alternations; the defaults of `SolverConfig` otherwise.
         sampled: those of k to be learned by the sampled backup (certificate: an estimate).
         samples: draws per backup of the sampled backup.
+        parameterization: states that the tables are learned over: "histogram", or "tuple" for the |S_l|^k ordered ones,
+            with the same fixed point, as an oracle at small k. The alternation itself runs over histograms.
         progress: called with a label and a number as the work goes on.
         checkpoint: file in which the alternation is kept while it runs; a call that was killed goes on from it.
 
     Raises:
-        UserError: no k, or k < 1.
+        UserError: no k, k < 1, or k too large for the parameterization.
     """
     settings = settings or SolverConfig()
     ks = default_tables(k) if isinstance(k, int) else tuple(sorted(set(k)))
     if not ks or min(ks) < 1:
         raise UserError(f"k = {k}: at least one robot must be polled")
+    for m in ks:
+        check_states(game, m, parameterization)  # before the alternation, not after it
     exact = [m for m in ks if m not in set(sampled)]
     # With no exact table wanted, the robots' policy still comes from an exact alternation, at a small k.
     leads = exact[::-1] if exact else [min(5, *ks)]
@@ -79,10 +86,13 @@ def solve(
         for m in ks:
             if progress is not None:
                 progress("table", float(m))
-            tables.append(_table(game, m, equilibrium, settings.tolerance, m in exact, samples, n, seed))
+            tables.append(
+                _table(game, m, equilibrium, settings.tolerance, m in exact, samples, n, seed, parameterization)
+            )
     lead = equilibrium.surrogate.system.k
     how: dict[str, Any] = {
-        "settings": settings.model_dump(mode="json") | {"sampled": list(sampled), "samples": samples},
+        "settings": settings.model_dump(mode="json")
+        | {"sampled": list(sampled), "samples": samples, "parameterization": parameterization},
         "seed": seed,
         "n": n,
         "alternation": {
@@ -125,32 +135,60 @@ def _equilibrium(
 
 
 def _table(
-    game: Game, k: int, equilibrium: Equilibrium, tolerance: float, exact: bool, samples: int, n: int, seed: int
+    game: Game,
+    k: int,
+    equilibrium: Equilibrium,
+    tolerance: float,
+    exact: bool,
+    samples: int,
+    n: int,
+    seed: int,
+    parameterization: Parameterization,
 ) -> Table:
     reason = ""
     if exact:
         try:
-            return _exact_table(game, k, equilibrium, tolerance, n, seed)
+            return _exact_table(game, k, equilibrium, tolerance, n, seed, parameterization)
         except OutOfReachError as error:
             reason = f" ({error})"
-    return _sampled_table(game, k, equilibrium.policy, samples, n, seed, reason)
+    return _sampled_table(game, k, equilibrium.policy, samples, n, seed, parameterization, reason)
 
 
-def _exact_table(game: Game, k: int, equilibrium: Equilibrium, tolerance: float, n: int, seed: int) -> Table:
-    lead = equilibrium.surrogate.system.k == k
+def _exact_table(
+    game: Game,
+    k: int,
+    equilibrium: Equilibrium,
+    tolerance: float,
+    n: int,
+    seed: int,
+    parameterization: Parameterization,
+) -> Table:
+    lead = equilibrium.surrogate.system.k == k and parameterization == "histogram"
     if lead:
         surrogate, best, table, value = equilibrium.surrogate, equilibrium.best, equilibrium.table, equilibrium.value
     else:
         surrogate = KRobotSystem(game, k).under(equilibrium.policy)
-        best = learn_exact(surrogate, tolerance)
+        if parameterization == "tuple":
+            best = learn_exact_tuples(game, equilibrium.policy, k, tolerance)
+        else:
+            best = learn_exact(surrogate, tolerance)
         table, value = best.table, evaluate(surrogate, best.table, tolerance / 8, best.optimal.middle)
     certificate = certify(surrogate, best, table, value, tolerance, settled=lead and equilibrium.settled).as_dict()
     fleet = fleet_return(game, table, equilibrium.policy, k, n=max(n, k), seed=seed)
     return Table(k=k, dispatch=table, certificate=certificate | {"fleet": asdict(fleet) | {"n": max(n, k)}})
 
 
-def _sampled_table(game: Game, k: int, policy: FloatArray, samples: int, n: int, seed: int, reason: str = "") -> Table:
-    best = learn_sampled(game, policy, k, samples, seed=seed)
+def _sampled_table(
+    game: Game,
+    k: int,
+    policy: FloatArray,
+    samples: int,
+    n: int,
+    seed: int,
+    parameterization: Parameterization,
+    reason: str = "",
+) -> Table:
+    best = learn_sampled(game, policy, k, samples, seed=seed, parameterization=parameterization)
     fleet = fleet_return(game, best.table, policy, k, n=max(n, k), seed=seed)
     certificate = {
         "k": k,

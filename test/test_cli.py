@@ -110,6 +110,12 @@ def test_a_k_that_is_none(folder: Path, k: str) -> None:
     assert f"-k {k!r}" in refused(folder, *SOLVE, f"--k={k}")
 
 
+def test_a_parameterization_that_is_none_or_too_large(folder: Path) -> None:
+    assert "expected histogram or tuple" in refused(folder, *SOLVE, "--parameterization", "tuples")
+    configure(folder, fleet={"prefix": "r", "count": 30})
+    assert "3^20 ordered states" in refused(folder, *SOLVE, "-k", "2,20", "--sampled", "--parameterization", "tuple")
+
+
 def test_damaged_missing_and_foreign_policies(folder: Path) -> None:
     for command in (SIMULATE, ("inspect", "policy.npz"), ("compare", "fleet.yaml", "-p", "policy.npz")):
         whole = (folder / "policy.npz").read_bytes()

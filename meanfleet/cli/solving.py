@@ -25,6 +25,10 @@ def solve_command(
     n: Fleet = None,
     sampled: Annotated[bool, typer.Option(help="The paper's sampled backup instead of the exact one.")] = False,
     samples: Annotated[int, typer.Option(min=1, help="Draws per sampled backup.")] = 30,
+    parameterization: Annotated[
+        str,
+        typer.Option(help="States to learn tables over: histogram, or tuple (ordered robots; an oracle at small k)."),
+    ] = "histogram",
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
@@ -35,8 +39,10 @@ def solve_command(
     Example: meanfleet solve config/warehouse.yaml -k 10 -o policy.npz
     """
     from meanfleet.solver import Game, solve
+    from meanfleet.solver.sampled import parameterization_named
     from meanfleet.solver.solving import default_tables
 
+    states = parameterization_named(parameterization)
     setup = Config.from_yaml(config).with_robots(n)
     game = Game.from_config(setup)
     wanted = numbers(k) if k is not None else (setup.dispatcher.k,)
@@ -54,6 +60,7 @@ def solve_command(
             settings=setup.solver,
             sampled=ks if sampled else (),
             samples=samples,
+            parameterization=states,
             progress=lambda label, value: advance(note=solving_note(label, value)),
             checkpoint=out.with_name(out.name + ".checkpoint"),
         )

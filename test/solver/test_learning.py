@@ -22,9 +22,10 @@ from meanfleet.solver.alternation import (
 from meanfleet.solver.bounds import ValueInterval, fixed_point
 from meanfleet.solver.certificate import certify, single_robot_bound
 from meanfleet.solver.evaluation import evaluate, occupancy
-from meanfleet.solver.global_learning import learn_exact, learn_sampled
+from meanfleet.solver.global_learning import learn_exact
 from meanfleet.solver.histograms import count_histograms
 from meanfleet.solver.local_learning import gradient, improve
+from meanfleet.solver.sampled import learn_sampled
 from meanfleet.solver.solving import default_tables, solve
 from meanfleet.solver.surrogate import KRobotSystem, Surrogate
 from naive.surrogate import (
