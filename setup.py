@@ -16,6 +16,7 @@ PACKAGES = (
     "meanfleet.solver",
     "meanfleet.solver.chained",
     "meanfleet.solver.fleet",
+    "meanfleet.solver.logged",
     "meanfleet.solver.next_law",
     "meanfleet.solver.sampled",
     "meanfleet.sweep",
