@@ -76,6 +76,8 @@ setup(
             "ros-std-srvs>=5.5",
             "ros-rosgraph-msgs>=2.3",
         ],
+        # Peers that bench/solver.py compares with.
+        "bench": ["quantecon>=0.7", "mdpsolver>=0.10"],
         # Sweeps on a cluster: `meanfleet sweep --backend dask`.
         "dask": DASK,
         "test": TEST,
