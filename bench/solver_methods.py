@@ -2,8 +2,8 @@
 
 Every method solves the same Markov decision process, the dispatcher's best response to shortest-way robots on the
 paper's game, from the game's arrays on: building its model is part of its time. Compilation is not: a run at a small k
-comes first, one that bench/solver.py does not measure by default. Once the clock has stopped, one exact backup of the values found gives an
-interval that contains the optimum (bounds hold for any V), whatever the method claims for itself.
+comes first, one that bench/solver.py does not measure by default. Once the clock has stopped, one exact backup of the
+values found gives an interval that contains the optimum (bounds hold for any V), whatever the method says of itself.
 """
 
 from __future__ import annotations

@@ -92,8 +92,8 @@ class TupleSystem:
 
     @property
     def rounding(self) -> float:
-        """Bound of the rounding error of a backup of V, relative to max |V|: sums of non-negative weights throughout."""
-        terms = self.k * (self.game.zones + 1) + self.game.priorities + 4
+        """Bound of the rounding error of a backup of V, relative to max |V|: all weights are non-negative."""
+        terms = self.k * (self.game.zones + self.game.moves + 1) + self.game.priorities + 4
         return float(np.finfo(np.float64).eps * terms)
 
     def expected(self, values: FloatArray) -> FloatArray:
