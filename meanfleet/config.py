@@ -177,6 +177,8 @@ class SolverConfig(Section):
         ("uniform", "shortest", "random"), min_length=1, description="policies of the robots to start from"
     )
     eta: NonNegative = Field(0.0, description="UPDATE's tolerance: an improvement must exceed it")
+    kappa: int = Field(20, ge=0, le=100, description="robots of the system that tables for fewer derive from; 0: none")
+    rollouts: int = Field(4000, ge=250, description="of n robots, per candidate at most, to choose what runs them best")
 
 
 class Config(Section):

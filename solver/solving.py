@@ -1,11 +1,10 @@
-"""From a game to a policy bundle: alternation, tables for fewer robots, certificates, the n-robot value."""
+"""From a game to a policy bundle: alternation, the best table for every k in the n-robot system, certificates."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from threadpoolctl import threadpool_limits
@@ -16,16 +15,16 @@ from meanfleet.config import SolverConfig
 from meanfleet.errors import UserError
 
 from .alternation import Equilibrium, best_equilibrium, starting_policies
-from .certificate import certify
 from .checkpoint import Checkpoint
-from .evaluation import evaluate
-from .fleet import fleet_return
+from .fleet.candidates import BEST_RESPONSE, EQUILIBRIUM, Candidate, distinct
+from .fleet.robots import best_blind
 from .game import FloatArray, Game
-from .global_learning import learn_exact
 from .next_law import OutOfReachError
-from .sampled import Parameterization, check_states, learn_sampled
+from .policies import shortest_way
+from .responses import Responses
+from .sampled import Parameterization, check_states
+from .selection import Choice, Selection
 from .surrogate import KRobotSystem
-from .tuples import learn_exact_tuples
 
 Progress = Callable[[str, float], None]
 LADDER = (1, 2, 5, 10, 20, 50, 100)
@@ -51,15 +50,17 @@ def solve(
 ) -> PolicyBundle:
     """Learn both policies and return them as a bundle.
 
-    The alternation runs at the largest exact k; every other table is the dispatcher's best response to the π_l found.
+    The alternation runs at the largest exact k. At the largest k every candidate dispatch table is tried on n robots,
+    with the π_l found, with robots that take the shortest way, and with robots at their best under a dispatcher that
+    asks nobody. The best π_l stays, and for every k the best table with it.
     Where the exact backup is out of reach the sampled one takes its place, and the table's certificate says so.
 
     Args:
         game: the game.
         k: robots polled per tick; one number adds tables for fewer robots (`default_tables`), a list is taken as is.
         seed: for random starts, the sampled backup and the rollouts.
-        n: fleet size of the n-robot value.
-        settings: tolerance, starts, alternations; the defaults of `SolverConfig` otherwise.
+        n: fleet size in which tables are chosen.
+        settings: tolerance, starts, alternations, κ, rollouts; the defaults of `SolverConfig` otherwise.
         sampled: those of k to be learned by the sampled backup (certificate: an estimate).
         samples: draws per backup of the sampled backup.
         parameterization: states that the tables are learned over: "histogram", or "tuple" for the |S_l|^k ordered ones,
@@ -82,13 +83,8 @@ def solve(
     key = f"{game.digest} {leads} {seed} {settings.model_dump_json()} {meanfleet.__version__}"
     with threadpool_limits(limits=1, user_api="blas"):
         equilibrium = _equilibrium(game, leads, settings, seed, progress, Checkpoint(checkpoint, key))
-        tables: list[Table] = []
-        for m in ks:
-            if progress is not None:
-                progress("table", float(m))
-            tables.append(
-                _table(game, m, equilibrium, settings.tolerance, m in exact, samples, n, seed, parameterization)
-            )
+        responses = Responses(game, equilibrium, settings.tolerance, tuple(exact), samples, seed, parameterization)
+        local_policy, tables = _tables(ks, responses, Selection(game, n, settings, seed, progress), progress)
     lead = equilibrium.surrogate.system.k
     how: dict[str, Any] = {
         "settings": settings.model_dump(mode="json")
@@ -104,7 +100,7 @@ def solve(
         "versions": {"meanfleet": meanfleet.__version__}
         | {name: importlib.metadata.version(name) for name in ("numpy", "numba", "scipy")},
     }
-    return PolicyBundle(game=game, local_policy=equilibrium.policy, tables=tuple(tables), how=how)
+    return PolicyBundle(game=game, local_policy=local_policy, tables=tables, how=how)
 
 
 def _equilibrium(
@@ -134,65 +130,49 @@ def _equilibrium(
     raise refused
 
 
-def _table(
-    game: Game,
-    k: int,
-    equilibrium: Equilibrium,
-    tolerance: float,
-    exact: bool,
-    samples: int,
-    n: int,
-    seed: int,
-    parameterization: Parameterization,
-) -> Table:
-    reason = ""
-    if exact:
-        try:
-            return _exact_table(game, k, equilibrium, tolerance, n, seed, parameterization)
-        except OutOfReachError as error:
-            reason = f" ({error})"
-    return _sampled_table(game, k, equilibrium.policy, samples, n, seed, parameterization, reason)
+def _tables(
+    ks: Sequence[int], responses: Responses, selection: Selection, progress: Progress | None
+) -> tuple[FloatArray, tuple[Table, ...]]:
+    """The π_l that serves the largest k best, and for every k, ascending, the best table with it."""
+    tables: list[Table] = []
+    robots: Candidate | None = None
+    for k in sorted(ks, reverse=True):
+        if progress is not None:
+            progress("table", float(k))
+        choice = _with_any_robots(k, responses, selection) if robots is None else _with(k, robots, responses, selection)
+        robots = choice.winner
+        fleet = choice.estimate.as_dict() | {"n": selection.fleet(k).n}
+        certificate = responses.to(k, robots.local_policy).certificate(robots.table)
+        tables.append(
+            Table(k=k, dispatch=robots.table, certificate=certificate | {"fleet": fleet, "rule": choice.rule})
+        )
+    assert robots is not None
+    return robots.local_policy, tuple(tables[::-1])
 
 
-def _exact_table(
-    game: Game,
-    k: int,
-    equilibrium: Equilibrium,
-    tolerance: float,
-    n: int,
-    seed: int,
-    parameterization: Parameterization,
-) -> Table:
-    lead = equilibrium.surrogate.system.k == k and parameterization == "histogram"
-    if lead:
-        surrogate, best, table, value = equilibrium.surrogate, equilibrium.best, equilibrium.table, equilibrium.value
-    else:
-        surrogate = KRobotSystem(game, k).under(equilibrium.policy)
-        if parameterization == "tuple":
-            best = learn_exact_tuples(game, equilibrium.policy, k, tolerance)
-        else:
-            best = learn_exact(surrogate, tolerance)
-        table, value = best.table, evaluate(surrogate, best.table, tolerance / 8, best.optimal.middle)
-    certificate = certify(surrogate, best, table, value, tolerance, settled=lead and equilibrium.settled).as_dict()
-    fleet = fleet_return(game, table, equilibrium.policy, k, n=max(n, k), seed=seed)
-    return Table(k=k, dispatch=table, certificate=certificate | {"fleet": asdict(fleet) | {"n": max(n, k)}})
-
-
-def _sampled_table(
-    game: Game,
-    k: int,
-    policy: FloatArray,
-    samples: int,
-    n: int,
-    seed: int,
-    parameterization: Parameterization,
-    reason: str = "",
-) -> Table:
-    best = learn_sampled(game, policy, k, samples, seed=seed, parameterization=parameterization)
-    fleet = fleet_return(game, best.table, policy, k, n=max(n, k), seed=seed)
-    certificate = {
-        "k": k,
-        "global_kind": f"estimate: sampled backup, {samples} draws, {best.optimal.backups} backups{reason}",
-        "fleet": asdict(fleet) | {"n": max(n, k)},
+def _with_any_robots(k: int, responses: Responses, selection: Selection) -> Choice:
+    """The best table for k robots with the equilibrium's π_l, the shortest way, or the best under a blind rule."""
+    blind, unasked = best_blind(selection.game)
+    known = {
+        EQUILIBRIUM: responses.equilibrium.policy,
+        "shortest way": shortest_way(selection.game),
+        f"best under {blind}": unasked,
     }
-    return Table(k=k, dispatch=best.table, certificate=certificate)
+    pool: list[Candidate] = []
+    for name, policy in known.items():
+        # A best response to a π_l that may not win is not worth its backups yet.
+        own = (EQUILIBRIUM, responses.to(k, policy).table) if name == EQUILIBRIUM else None
+        pool += selection.candidates(k, policy, name, own)
+    choice = selection.choose(k, distinct(pool))
+    robots = choice.winner
+    if robots.robots == EQUILIBRIUM:
+        return choice
+    best = Candidate(BEST_RESPONSE, robots.robots, responses.to(k, robots.local_policy).table, robots.local_policy)
+    return selection.choose(k, distinct([*pool, best]))
+
+
+def _with(k: int, robots: Candidate, responses: Responses, selection: Selection) -> Choice:
+    """The best table for k robots with the π_l of a candidate."""
+    name = EQUILIBRIUM if robots.robots == EQUILIBRIUM else BEST_RESPONSE
+    own = (name, responses.to(k, robots.local_policy).table)
+    return selection.choose(k, selection.candidates(k, robots.local_policy, robots.robots, own))

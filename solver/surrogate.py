@@ -4,7 +4,7 @@ For a fixed π_l the robots are averaged out,
 
     P̃[s_g][z, z'] = Σ_a π_l(a|z, s_g) P_l(z'|z, s_g, a)        r̃[z, s_g] = Σ_a π_l(a|z, s_g) r_l(z, s_g, a)
 
-and what remains is a Markov decision process of the dispatcher alone. FloatArray are float64 [s_g, h], h the
+and what remains is a Markov decision process of the dispatcher alone. Values are float64 [s_g, h], h the
 histogram's index; dispatch tables are int64 [s_g, h].
 """
 

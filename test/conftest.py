@@ -29,7 +29,7 @@ def demo_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def demo_policy(demo_path: Path) -> Path:
     """A bundle for the demo's game with tables for k = 1, 2 and 5."""
     config = Config.from_yaml(demo_path)
-    settings = SolverConfig(starts=("shortest",), tolerance=1e-4)
+    settings = SolverConfig(starts=("shortest",), tolerance=1e-4, kappa=8, rollouts=500)
     path = demo_path.with_name("policy.npz")
     solve(Game.from_config(config), [1, 2, 5], n=20, settings=settings).save(path)
     return path

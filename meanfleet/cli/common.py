@@ -68,6 +68,7 @@ def solving_note(label: str, value: float) -> str:
         "backup": "interval {:.1e} wide",
         "value": "J = {:.4f}",
         "gap": "dispatcher's gap {:.1e}",
-        "table": "certifying the table for k = {:.0f}",
+        "table": "choosing the table for k = {:.0f}",
+        "derived": "deriving tables for k = {:.0f}",
     }
     return notes[label].format(value)

@@ -68,6 +68,10 @@ def show(bundle: PolicyBundle) -> None:
     console.print("gap: what a better response could still gain; robots' gap: found … proven not to be exceeded.")
     for kind, ks in _kinds(bundle).items():
         console.print(f"robots' gap, k = {', '.join(map(str, ks))}: {kind}")
+    rules = {k: certificate["rule"] for k, certificate in bundle.certificate.items() if "rule" in certificate}
+    if rules:
+        console.print(_rule_table(rules, fleet["n"]))
+        console.print("lead: difference of returns under common random numbers, 95 % interval.")
     console.print(_policy_table(bundle))
 
 
@@ -90,6 +94,23 @@ def _cells(certificate: dict[str, Any]) -> tuple[str, ...]:
         else "–"
     )
     return value, gap, local, f"{fleet['mean']:.2f} ± {fleet['error']:.2f}" if fleet else "–"
+
+
+def _rule_table(rules: dict[int, dict[str, Any]], n: Any) -> Table:
+    robots = next(iter(rules.values()))["robots"]
+    table = Table(title=f"what ran {n} robots best; robots' policy: {robots}")
+    table.add_column("k", justify="right")
+    table.add_column("rule", no_wrap=True)
+    for heading in ("lead over the runner-up", "over the k-robot optimum"):
+        table.add_column(heading, justify="right")
+    for k, rule in rules.items():
+        table.add_row(str(k), rule["name"], _lead(rule, "runner_up"), _lead(rule, "equilibrium"))
+    return table
+
+
+def _lead(rule: dict[str, Any], over: str) -> str:
+    lead = rule["lead"].get(over)
+    return "–" if lead is None else f"{lead['low']:.2f} … {lead['high']:.2f}"
 
 
 def _policy_table(bundle: PolicyBundle) -> Table:

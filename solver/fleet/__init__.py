@@ -1,5 +1,5 @@
-"""The n-robot truth: exact simulation of whole fleets by their counts, and what rules earn in it."""
+"""The n-robot truth: exact simulation of whole fleets by their counts, and which rule runs them best."""
 
-from .counts import CountFleet, Estimate, fleet_return
+from .counts import Estimate, Fleet, discounted_horizon, fleet_return
 
-__all__ = ["CountFleet", "Estimate", "fleet_return"]
+__all__ = ["Estimate", "Fleet", "discounted_horizon", "fleet_return"]

@@ -1,20 +1,37 @@
 """Exact simulation of n robots by their counts (MATH §6).
 
-Robots of one zone are exchangeable, so the counts per zone are a sufficient statistic: the k polled robots are a
-multivariate hypergeometric draw, moves and transitions are multinomial per zone. Same law as robot by robot.
+Robots of one zone are exchangeable, so the counts per zone are a sufficient statistic: the k polled robots are drawn
+one by one without replacement, moves and transitions are multinomial per zone. Same law as robot by robot, at a cost
+that does not depend on n.
+
+Random numbers are common to all rules with one seed: the starts are the same, and so are the uniform numbers that poll
+robots and steer the priority, tick by tick. Differences between rules are therefore known far better than either mean.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
+from math import ceil, log
 
 import numpy as np
 from numpy.typing import NDArray
 
+from meanfleet.errors import UserError
+
 from ..game import FloatArray, Game
-from ..histograms import rank
+from ..histograms import count_histograms, counting_table
+from ..threads import run_all
+from .kernels import roll
 
 IntArray = NDArray[np.int64]
+Seed = int | tuple[int, ...]
+
+CHUNK = 250  # rollouts that share a set of random streams; the result depends on it, but on no number of threads
+LARGEST = 2**53  # robots: above, float64 no longer tells one from the next
+TAIL = 0.01  # share of the discounted reward that `discounted_horizon` leaves out
+HORIZON = 5000  # ticks at most
+NORMAL_95 = 1.959964
 
 
 @dataclass(frozen=True)
@@ -26,48 +43,140 @@ class Estimate:
     rollouts: int
     horizon: int
 
+    @classmethod
+    def of(cls, returns: FloatArray, horizon: int) -> Estimate:
+        """From returns [rollout], or from the differences of two rules' returns under common random numbers."""
+        rollouts = len(returns)
+        return cls(float(returns.mean()), float(returns.std(ddof=1) / np.sqrt(rollouts)), rollouts, horizon)
 
-class CountFleet:
-    """Many fleets of n robots at once, as counts.
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % confidence interval."""
+        return self.mean - NORMAL_95 * self.error, self.mean + NORMAL_95 * self.error
 
-    Attributes:
-        counts: int64 [rollout, zone].
-        priority: int64 [rollout].
+    def as_dict(self) -> dict[str, float]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+def discounted_horizon(discount: float) -> int:
+    """Ticks after which γ^t has fallen to TAIL: a rollout this long sees all but that share of the discounted reward.
+
+    Rules are compared on it, because J has no horizon of its own. Never more than HORIZON ticks.
+    """
+    return 1 if discount == 0 else min(HORIZON, max(1, ceil(log(TAIL) / log(discount))))
+
+
+@dataclass(frozen=True, eq=False)
+class Fleet:
+    """n robots of a game, k of which are polled per tick.
+
+    Raises:
+        UserError: no robots, more than LARGEST, or fewer than k.
     """
 
-    def __init__(self, game: Game, n: int, rollouts: int, rng: np.random.Generator) -> None:
-        self.game, self.n, self.rng = game, n, rng
-        self.priority: IntArray = rng.choice(game.priorities, size=rollouts, p=game.start_priority)
-        shares = rng.dirichlet(game.start_concentration, size=rollouts)
-        self.counts: IntArray = rng.multinomial(n, shares)
+    game: Game
+    n: int
+    k: int
 
-    def polled(self, k: int) -> IntArray:
-        """Histograms of k robots drawn without replacement in every fleet, int64 [rollout, zone].
+    def __post_init__(self) -> None:
+        if not 1 <= self.n <= LARGEST:
+            raise UserError(f"n = {self.n}: a fleet has between 1 and 2**53 robots")
+        if not 0 <= self.k <= self.n:
+            raise UserError(f"k = {self.k}: between 0 and all n = {self.n} robots can be polled")
 
-        Zone by zone, so that any n works.
+    def returns(
+        self,
+        table: IntArray,
+        local_policy: FloatArray,
+        rollouts: int,
+        horizon: int,
+        seed: Seed = 0,
+        first: int = 0,
+    ) -> FloatArray:
+        """Discounted return Σ_t γ^t r(t) of every rollout, float64 [rollout], under a memoryless dispatcher.
+
+        The i-th rollout of a seed is always the same one, so that `first` (a multiple of CHUNK) continues an earlier
+        call.
+
+        Args:
+            table: dispatch [s_g, h] for histograms of k robots.
+            local_policy: π_l [z, s_g, a].
+            rollouts: how many.
+            horizon: ticks per rollout.
+            seed: of all streams.
+            first: number of the first rollout.
         """
-        left, wanted = self.counts.sum(axis=1), np.full(len(self.counts), k)
-        sample = np.zeros_like(self.counts)
-        for zone in range(self.game.zones):
-            left = left - self.counts[:, zone]
-            sample[:, zone] = self.rng.hypergeometric(self.counts[:, zone], left, wanted)
-            wanted = wanted - sample[:, zone]
-        return sample
+        return self._roll(table, local_policy, rollouts, horizon, seed, first, 0, 1)[0]
 
-    def step(self, dispatch: IntArray, local_policy: FloatArray) -> FloatArray:
-        """Advance every fleet by one tick under its dispatch [rollout]; returns the rewards [rollout]."""
-        game, rng = self.game, self.rng
-        reward = game.r_g[self.priority, dispatch].copy()
-        after = np.zeros_like(self.counts)
-        for zone in range(game.zones):
-            moves = rng.multinomial(self.counts[:, zone], local_policy[zone, self.priority])
-            reward += np.sum(moves * game.r_l[zone, self.priority], axis=1) / self.n
-            for move in range(game.moves):
-                after += rng.multinomial(moves[:, move], game.P_l[zone, self.priority, move])
-        cumulative = np.cumsum(game.P_g[self.priority, dispatch], axis=1)
-        draws = rng.random(len(self.priority))[:, None] * cumulative[:, -1:]
-        self.counts, self.priority = after, np.sum(draws >= cumulative, axis=1)
-        return np.asarray(reward)
+    def visits(
+        self, table: IntArray, local_policy: FloatArray, rollouts: int, horizon: int, seed: Seed = 0, stride: int = 1
+    ) -> tuple[IntArray, IntArray]:
+        """States before every `stride`-th tick: s_g [rollout, tick] and counts [rollout, tick, zone]."""
+        seen = self._roll(table, local_policy, rollouts, horizon, seed, 0, ceil(horizon / stride), stride)[1]
+        return seen[:, :, 0], seen[:, :, 1:]
+
+    def starts(self, rollouts: int, rng: np.random.Generator) -> tuple[IntArray, IntArray]:
+        """s_g [rollout] and counts [rollout, zone] from the game's start law."""
+        game = self.game
+        priority = rng.choice(game.priorities, size=rollouts, p=game.start_priority / game.start_priority.sum())
+        shares = rng.dirichlet(game.start_concentration, size=rollouts)
+        return priority.astype(np.int64), rng.multinomial(self.n, shares).astype(np.int64)
+
+    def _roll(
+        self,
+        table: IntArray,
+        local_policy: FloatArray,
+        rollouts: int,
+        horizon: int,
+        seed: Seed,
+        first: int,
+        slots: int,
+        stride: int,
+    ) -> tuple[FloatArray, IntArray]:
+        game, k = self.game, self.k
+        expected = (game.priorities, count_histograms(k, game.zones))
+        if np.shape(table) != expected:
+            raise UserError(f"dispatch table for k = {k} has shape {np.shape(table)}, expected {expected}")
+        if rollouts < 2 or horizon < 1 or first % CHUNK:
+            raise UserError(f"{rollouts} rollouts of {horizon} ticks: at least 2 of at least 1 tick are needed")
+        returns = np.empty(rollouts)
+        seen = np.empty((rollouts, slots, 1 + game.zones), dtype=np.int64)
+        # Fresh copies: one memory layout and one compiled kernel whatever the caller holds.
+        dispatch, policy = np.array(table, dtype=np.int64, order="C"), np.array(local_policy, dtype=float, order="C")
+        P_l, r_l, r_g = (np.array(array, order="C") for array in (game.P_l, game.r_l, game.r_g))
+        ranks, steering = np.array(counting_table(k, game.zones)), np.cumsum(game.P_g, axis=2)
+
+        def run(part: slice) -> None:
+            chunk = (first + part.start) // CHUNK
+            # A tuple is more entropy; the spawn key keeps chunks apart from children of any other seed.
+            children = np.random.SeedSequence(seed, spawn_key=(chunk,)).spawn(4)
+            start, poller, mover, steerer = map(np.random.default_rng, children)
+            priority, counts = self.starts(CHUNK, start)
+            size = part.stop - part.start
+            roll(
+                counts[:size],
+                priority[:size],
+                k,
+                dispatch,
+                ranks,
+                policy,
+                P_l,
+                r_l,
+                steering,
+                r_g,
+                game.discount,
+                horizon,
+                poller,
+                mover,
+                steerer,
+                returns[part],
+                seen[part],
+                stride,
+            )
+
+        run_all(partial(run, slice(begin, min(begin + CHUNK, rollouts))) for begin in range(0, rollouts, CHUNK))
+        return returns, seen
 
 
 def fleet_return(
@@ -78,12 +187,7 @@ def fleet_return(
     n: int,
     rollouts: int = 2000,
     horizon: int = 100,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> Estimate:
     """Mean discounted return of the memoryless dispatcher in the n-robot system."""
-    fleet = CountFleet(game, n, rollouts, np.random.default_rng(seed))
-    total = np.zeros(rollouts)
-    for tick in range(horizon):
-        dispatch = table[fleet.priority, rank(fleet.polled(k))]
-        total += game.discount**tick * fleet.step(dispatch, local_policy)
-    return Estimate(float(total.mean()), float(total.std(ddof=1) / np.sqrt(rollouts)), rollouts, horizon)
+    return Estimate.of(Fleet(game, n, k).returns(table, local_policy, rollouts, horizon, seed), horizon)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from meanfleet.config import SolverConfig
 from meanfleet.errors import UserError
 from meanfleet.solver import Game
 from meanfleet.solver.alternation import (
@@ -38,6 +39,7 @@ from naive.surrogate import (
     random_policy,
 )
 
+QUICK = SolverConfig(kappa=5, rollouts=500)
 few = settings(deadline=None, derandomize=True, max_examples=25)
 seeds = st.integers(0, 10**6)
 
@@ -418,24 +420,24 @@ def test_a_single_k_brings_tables_for_fewer_answers(k: int, tables: tuple[int, .
     assert default_tables(k) == tables
 
 
-def test_every_table_of_a_bundle_is_the_best_response_it_claims_to_be() -> None:
+def test_every_table_of_a_bundle_carries_the_certificate_of_that_very_table() -> None:
     case = Case(30, 3, zones=3)
-    bundle = solve(case.game, [1, 3, 2], seed=5, n=20)
+    bundle = solve(case.game, [1, 3, 2], seed=5, n=20, settings=QUICK)
     assert bundle.ks == (1, 2, 3)
     for table in bundle.tables:
         naive = TupleSystem(case.arrays, bundle.local_policy, table.k)
         rule = as_rule(table.dispatch, table.k)
         certificate = table.certificate
         assert certificate["k"] == table.k
-        assert (naive.optimal() - naive.value(rule)).max() <= certificate["global_gap"] + 1e-9
-        assert certificate["global_gap"] <= 1e-5
+        # Chosen for n = 20, so its gap in the k-robot system may be large; it is the true one.
+        assert (naive.optimal() - naive.value(rule)).max() == pytest.approx(certificate["global_gap"], abs=1e-5)
         assert certificate["value_low"] - 1e-9 <= naive.expected_return(rule) <= certificate["value_high"] + 1e-9
         assert certificate["fleet"]["n"] == 20
 
 
 def test_solving_repeats_with_its_seed_and_samples_where_told() -> None:
     game = Case(31, 3, zones=3).game
-    first, again = (solve(game, 3, seed=2, n=10, sampled=(3,)) for _ in range(2))
+    first, again = (solve(game, 3, seed=2, n=10, settings=QUICK, sampled=(3,)) for _ in range(2))
     assert first.digest == again.digest
     assert first.certificate[3]["global_kind"].startswith("estimate")
     assert "global_gap" not in first.certificate[3]
@@ -449,6 +451,6 @@ def test_solving_for_no_robots_is_a_users_error(k: int | list[int]) -> None:
 
 
 def test_a_bundle_of_another_game_has_another_digest() -> None:
-    bundle = solve(Game(**random_arrays(0)), 2, n=5)
+    bundle = solve(Game(**random_arrays(0)), 2, n=5, settings=QUICK)
     richer = Game(**(random_arrays(0) | {"r_g": 1 + random_arrays(0)["r_g"]}))
     assert replace(bundle, game=richer).digest != bundle.digest

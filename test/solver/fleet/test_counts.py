@@ -9,12 +9,18 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
-from scipy.stats import chi2_contingency, chisquare, multivariate_hypergeom
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binom, chi2_contingency, chisquare, multinomial, multivariate_hypergeom
 
+from meanfleet.errors import UserError
 from meanfleet.solver import Game
-from meanfleet.solver.fleet import CountFleet, fleet_return
+from meanfleet.solver.fleet import Estimate, Fleet, discounted_horizon, fleet_return
+from meanfleet.solver.fleet.counts import CHUNK
+from meanfleet.solver.fleet.kernels import poll, scatter
 from meanfleet.solver.histograms import rank
 from naive.fleet import by_counts, robot_by_robot
 from naive.surrogate import TupleSystem, histograms, random_arrays, random_policy
@@ -31,35 +37,78 @@ def rule(priority: int, histogram: tuple[int, ...]) -> int:
     return int(TABLE[priority, rank(histogram)])
 
 
-def rolled(rollouts: int, ticks: int, seed: int) -> tuple[np.ndarray, CountFleet]:
-    """Discounted returns [rollout], and the fleet after `ticks` ticks."""
-    fleet = CountFleet(GAME, N, rollouts, np.random.default_rng(seed))
-    total = np.zeros(rollouts)
-    for tick in range(ticks):
-        total += GAME.discount**tick * fleet.step(TABLE[fleet.priority, rank(fleet.polled(K))], POLICY)
-    return total, fleet
+def polled(counts: list[int], k: int, draws: int, seed: int = 0) -> list[tuple[int, ...]]:
+    """Histograms of k robots of one fleet, drawn again and again."""
+    rng, sample, left = np.random.default_rng(seed), np.zeros(len(counts), np.int64), np.zeros(len(counts), np.int64)
+    seen = []
+    for _ in range(draws):
+        poll(np.array(counts), k, rng, sample, left)
+        seen.append(tuple(sample.tolist()))
+    return seen
 
 
-def test_polled_histograms_are_multivariate_hypergeometric() -> None:
-    """20,000 draws of 4 out of (3, 0, 2, 4) against the exact law."""
-    game = Game(**random_arrays(1, zones=4))
-    fleet = CountFleet(game, 9, 20_000, np.random.default_rng(0))
-    fleet.counts = np.tile([3, 0, 2, 4], (20_000, 1))
-    sample = fleet.polled(4)
-    assert (sample.sum(axis=1) == 4).all()
-    assert (sample <= fleet.counts).all()
-    seen = Counter(map(tuple, sample.tolist()))
-    law = {h: multivariate_hypergeom.pmf(h, [3, 0, 2, 4], 4) for h in histograms(4, 4)}
+@pytest.mark.parametrize("k", [3, 7])
+def test_polled_histograms_are_multivariate_hypergeometric(k: int) -> None:
+    """20,000 draws out of (3, 0, 2, 4) against the exact law; of 7 robots, it is the 2 left out that are drawn."""
+    seen = Counter(polled([3, 0, 2, 4], k, 20_000))
+    law = {h: multivariate_hypergeom.pmf(h, [3, 0, 2, 4], k) for h in histograms(k, 4)}
     possible = [h for h, chance in law.items() if chance > 0]
     assert seen.keys() <= set(possible)
     expected = np.array([20_000 * law[h] for h in possible])
     assert chisquare([seen[h] for h in possible], expected).pvalue > UNLIKELY
 
 
+def test_polling_a_billion_robots_is_polling_their_shares() -> None:
+    """n ≫ k: without or with replacement is the same, up to k²/n."""
+    seen = Counter(polled([500_000_000, 200_000_000, 300_000_000], 3, 20_000))
+    expected = {h: 20_000 * multinomial.pmf(h, 3, [0.5, 0.2, 0.3]) for h in histograms(3, 3)}
+    assert chisquare([seen[h] for h in expected], list(expected.values())).pvalue > UNLIKELY
+
+
 def test_polling_everybody_is_the_fleet_itself_and_nobody_is_nothing() -> None:
-    fleet = CountFleet(GAME, 1000, 50, np.random.default_rng(1))
-    assert np.array_equal(fleet.polled(1000), fleet.counts)
-    assert not fleet.polled(0).any()
+    assert set(polled([400, 0, 600], 1000, 5)) == {(400, 0, 600)}
+    assert set(polled([400, 0, 600], 0, 5)) == {(0, 0, 0)}
+
+
+@settings(deadline=None, derandomize=True, max_examples=30)
+@given(st.lists(st.integers(0, 60), min_size=1, max_size=5), st.data())
+def test_a_poll_leaves_its_stream_at_the_same_place_whatever_it_finds(counts: list[int], data: st.DataObject) -> None:
+    """min(k, n − k) uniform numbers: the polls of two rules stay in step though their fleets differ."""
+    n = sum(counts)
+    k = data.draw(st.integers(0, n))
+    rng, plain = np.random.default_rng(n), np.random.default_rng(n)
+    sample, left = np.zeros(len(counts), np.int64), np.zeros(len(counts), np.int64)
+    poll(np.array(counts), k, rng, sample, left)
+    plain.random(min(k, n - k))
+    assert sample.sum() == k
+    assert (sample <= counts).all()
+    assert rng.random() == plain.random()
+
+
+def scattered(count: int, law: list[float], draws: int, seed: int = 0) -> np.ndarray:
+    rng, out = np.random.default_rng(seed), np.zeros((draws, len(law)), dtype=np.int64)
+    for row in out:
+        scatter(count, np.array(law), rng, row)
+    return out
+
+
+def test_robots_of_a_zone_spread_as_a_multinomial() -> None:
+    seen = Counter(map(tuple, scattered(4, [0.2, 0.0, 0.5, 0.3, 0.0], 20_000).tolist()))
+    law = {h: multinomial.pmf(h, 4, [0.2, 0.0, 0.5, 0.3, 0.0]) for h in histograms(4, 5)}
+    possible = [h for h, chance in law.items() if chance > 0]
+    assert seen.keys() <= set(possible)
+    assert chisquare([seen[h] for h in possible], [20_000 * law[h] for h in possible]).pvalue > UNLIKELY
+
+
+@pytest.mark.parametrize("count", [1000, 10**6, 10**9])
+def test_each_zone_gets_a_binomial_share_of_however_many_robots(count: int) -> None:
+    """The last of three zones, whose count is what two conditional binomials leave, in 20 classes of 5 % each."""
+    third = scattered(count, [0.05, 0.6, 0.35], 10_000, seed=1)[:, 2]
+    # The exact law jumps at whole numbers: the chance of each class follows from its own edges.
+    edges = binom.ppf(np.arange(1, 20) / 20, count, 0.35)
+    chances = np.diff(np.concatenate([[0.0], binom.cdf(edges, count, 0.35), [1.0]]))
+    seen = np.bincount(np.searchsorted(edges, third, side="left"), minlength=20)
+    assert chisquare(seen, 10_000 * chances).pvalue > UNLIKELY
 
 
 @pytest.mark.parametrize("naive", [robot_by_robot, by_counts])
@@ -68,13 +117,14 @@ def test_returns_and_final_counts_have_the_law_of_separate_robots(naive: Callabl
     rng = np.random.default_rng(3)
     runs = [naive(ARRAYS, POLICY, rule, K, N, TICKS, rng) for _ in range(1500)]
     slow = np.array([run.discounted(GAME.discount) for run in runs])
-    fast, _ = rolled(6000, TICKS, seed=4)
+    fleet = Fleet(GAME, N, K)
+    fast = fleet.returns(TABLE, POLICY, 6000, TICKS, seed=4)
     error = np.sqrt(slow.var(ddof=1) / len(slow) + fast.var(ddof=1) / len(fast))
     assert abs(slow.mean() - fast.mean()) < 4 * error
-    _, fleet = rolled(6000, TICKS - 1, seed=5)
+    priority, counts = fleet.visits(TABLE, POLICY, 6000, TICKS, seed=5)
     states = [
         Counter((run.priorities[-1], *run.counts[-1]) for run in runs),
-        Counter((s, *c) for s, c in zip(fleet.priority.tolist(), fleet.counts.tolist(), strict=True)),
+        Counter((s, *c) for s, c in zip(priority[:, -1].tolist(), counts[:, -1].tolist(), strict=True)),
     ]
     table = np.array([[count[state] for state in sorted(states[0] | states[1])] for count in states])
     frequent = table.sum(axis=0) >= 40
@@ -91,6 +141,14 @@ def test_the_return_with_everybody_polled_is_the_exact_value_of_the_k_robot_syst
     assert abs(estimate.mean - exact) < 4 * estimate.error
 
 
+def test_a_rule_that_asks_nobody_earns_the_same_with_one_robot_and_with_a_billion() -> None:
+    """Robots under a pinned dispatch are independent, and the reward is their mean: J does not know n."""
+    exact = TupleSystem(ARRAYS, POLICY, 1).expected_return(lambda s, histogram: 1)
+    pinned = np.ones_like(TABLE)
+    estimate = fleet_return(GAME, pinned, POLICY, K, n=10**9, rollouts=4000, horizon=120, seed=8)
+    assert abs(estimate.mean - exact) < 4 * estimate.error
+
+
 def test_the_stated_error_is_the_spread_of_repeated_estimates() -> None:
     """100 estimates: their standard deviation over the stated error is 1 within 4/√200."""
     estimates = [fleet_return(GAME, TABLE, POLICY, K, n=N, rollouts=50, horizon=10, seed=s) for s in range(100)]
@@ -98,11 +156,12 @@ def test_the_stated_error_is_the_spread_of_repeated_estimates() -> None:
     assert spread / np.mean([e.error for e in estimates]) == pytest.approx(1, abs=4 / np.sqrt(200))
 
 
-def test_robots_are_neither_lost_nor_made() -> None:
-    _, fleet = rolled(500, 30, seed=2)
-    assert (fleet.counts.sum(axis=1) == N).all()
-    assert (fleet.counts >= 0).all()
-    assert set(fleet.priority.tolist()) <= {0, 1}
+@pytest.mark.parametrize("n", [5, 1000, 10**9])
+def test_robots_are_neither_lost_nor_made(n: int) -> None:
+    priority, counts = Fleet(GAME, n, K).visits(TABLE, POLICY, 300, 20, seed=2)
+    assert (counts.sum(axis=2) == n).all()
+    assert (counts >= 0).all()
+    assert set(priority.ravel().tolist()) <= {0, 1}
 
 
 def test_impossible_transitions_never_happen() -> None:
@@ -110,15 +169,79 @@ def test_impossible_transitions_never_happen() -> None:
     arrays = random_arrays(3, 3, 2, 3, 2, sparse=True)
     arrays["P_l"] = np.broadcast_to(np.eye(3)[[1, 2, 0]][:, None, None], (3, 3, 2, 3)).copy()
     arrays["P_g"][:, :, :] = [0.3, 0.7, 0.0]
-    fleet = CountFleet(Game(**arrays), 7, 2000, np.random.default_rng(1))
-    policy = random_policy(2, 3, 3, 2)
-    for _ in range(5):
-        before = fleet.counts
-        fleet.step(np.zeros(2000, dtype=np.int64), policy)
-        assert np.array_equal(fleet.counts, before[:, [2, 0, 1]])
-        assert (fleet.priority < 2).all()
+    fleet = Fleet(Game(**arrays), 7, 1)
+    priority, counts = fleet.visits(np.zeros((3, 3), dtype=np.int64), random_policy(2, 3, 3, 2), 2000, 6, seed=1)
+    assert np.array_equal(counts[:, 1:], counts[:, :-1][:, :, [2, 0, 1]])
+    assert (priority[:, 1:] < 2).all()
+
+
+def test_visits_with_a_stride_are_some_of_all_visits() -> None:
+    fleet = Fleet(GAME, N, K)
+    every, some = (fleet.visits(TABLE, POLICY, 30, 10, seed=1, stride=stride) for stride in (1, 4))
+    assert some[1].shape == (30, 3, 3)
+    assert np.array_equal(every[0][:, ::4], some[0])
+    assert np.array_equal(every[1][:, ::4], some[1])
+
+
+# --- random numbers
 
 
 def test_same_seed_same_estimate() -> None:
-    first, same, other = (fleet_return(GAME, TABLE, POLICY, K, N, 20, 10, seed=s) for s in (1, 1, 2))
+    first, same, other = (fleet_return(GAME, TABLE, POLICY, K, N, 20, 10, seed=s) for s in (1, 1, (1, 2)))
     assert first == same != other
+
+
+def test_results_do_not_depend_on_the_number_of_threads() -> None:
+    fleet, threads = Fleet(GAME, N, K), numba.get_num_threads()
+    many = fleet.returns(TABLE, POLICY, 3 * CHUNK + 7, 5)
+    try:
+        numba.set_num_threads(1)
+        one = fleet.returns(TABLE, POLICY, 3 * CHUNK + 7, 5)
+    finally:
+        numba.set_num_threads(threads)
+    assert np.array_equal(one, many)
+    assert len(set(one.tolist())) > 2 * CHUNK  # chunks do not repeat each other
+
+
+@settings(deadline=None, derandomize=True, max_examples=10)
+@given(st.integers(2, 3 * CHUNK))
+def test_a_rollout_has_its_random_numbers_by_its_place(rollouts: int) -> None:
+    """More rollouts begin with the same ones, and may be run in pieces."""
+    fleet = Fleet(GAME, N, K)
+    every = fleet.returns(TABLE, POLICY, 3 * CHUNK, 4, seed=3)
+    assert np.array_equal(fleet.returns(TABLE, POLICY, rollouts, 4, seed=3), every[:rollouts])
+    rest = fleet.returns(TABLE, POLICY, CHUNK, 4, seed=3, first=2 * CHUNK)
+    assert np.array_equal(rest, every[2 * CHUNK :])
+
+
+def test_common_random_numbers_tell_rules_apart_with_half_the_rollouts() -> None:
+    """Same starts and priorities' luck: the error of two π_l's difference is below 1/√2 of that of separate runs."""
+    fleet, other = Fleet(GAME, 100, K), random_policy(9, 3, 2, 2)
+    first, second = (fleet.returns(TABLE, policy, 2000, 30, seed=1) for policy in (POLICY, other))
+    apart = fleet.returns(TABLE, other, 2000, 30, seed=2)
+    paired, separate = Estimate.of(first - second, 30), Estimate.of(first - apart, 30)
+    assert paired.error < separate.error / np.sqrt(2)
+    assert abs(paired.mean - separate.mean) < 4 * np.hypot(paired.error, separate.error)
+
+
+# --- edges
+
+
+def test_the_discounted_horizon_leaves_out_a_hundredth() -> None:
+    for discount in (0.3, 0.5, 0.9, 0.95, 0.999):
+        horizon = discounted_horizon(discount)
+        assert discount**horizon <= 0.01 < discount ** (horizon - 1)
+    assert discounted_horizon(0.0) == 1
+    assert discounted_horizon(1 - 1e-12) == 5000
+
+
+def test_what_is_no_fleet_and_no_simulation_is_a_users_error() -> None:
+    for n, k in ((0, 0), (5, 6), (5, -1), (2**53 + 1, 2)):
+        with pytest.raises(UserError, match=r"n = |k = "):
+            Fleet(GAME, n, k)
+    fleet = Fleet(GAME, N, K)
+    with pytest.raises(UserError, match="shape"):
+        fleet.returns(TABLE[:, :-1], POLICY, 10, 10)
+    for rollouts, horizon in ((1, 10), (10, 0)):
+        with pytest.raises(UserError, match="at least 2"):
+            fleet.returns(TABLE, POLICY, rollouts, horizon)

@@ -1,0 +1,79 @@
+"""Dispatch tables that could run a fleet: what is compared in the n-robot system."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..game import FloatArray, Game
+from ..histograms import count_histograms, enumerate_histograms
+
+IntArray = NDArray[np.int64]
+EQUILIBRIUM = "equilibrium"  # the dispatcher's best response, in the k-robot system, to the equilibrium's π_l
+BEST_RESPONSE = "best response"  # the same to another π_l
+SURROGATE = (EQUILIBRIUM, BEST_RESPONSE)
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A dispatch table with the robots' policy it is run with.
+
+    Attributes:
+        name: of the rule.
+        robots: name of the robots' policy.
+        table: dispatch [s_g, h].
+        local_policy: π_l [z, s_g, a].
+    """
+
+    name: str
+    robots: str
+    table: IntArray
+    local_policy: FloatArray
+
+    def same_as(self, other: Candidate) -> bool:
+        """Whether both always do the same."""
+        return np.array_equal(self.table, other.table) and np.array_equal(self.local_policy, other.local_policy)
+
+
+def distinct(candidates: Iterable[Candidate]) -> list[Candidate]:
+    """Each once, under the name that comes first."""
+    kept: list[Candidate] = []
+    for candidate in candidates:
+        if not any(candidate.same_as(other) for other in kept):
+            kept.append(candidate)
+    return kept
+
+
+def blind_rules(game: Game) -> dict[str, IntArray]:
+    """Dispatches [s_g] of the rules that ask nobody, by name.
+
+    hold: in every state the dispatch most likely to keep s_g. pin a: dispatch a always. What polling has to beat.
+    """
+    states = np.arange(game.priorities)
+    keep = np.argmax(game.P_g[states, :, states], axis=1)
+    return {"hold": keep} | {f"pin {a}": np.full(game.priorities, a) for a in range(game.dispatches)}
+
+
+def plain_tables(game: Game, k: int) -> dict[str, IntArray]:
+    """Rules that need no solver, by name: the blind ones, and follow, where zones and priorities are the same."""
+    size = count_histograms(k, game.zones)
+    tables = {name: np.repeat(dispatch[:, None], size, axis=1) for name, dispatch in blind_rules(game).items()}
+    if game.priorities == game.zones:
+        tables["follow"] = follow_the_sample(game, k)
+    return tables
+
+
+def follow_the_sample(game: Game, k: int) -> IntArray:
+    """Steer to the zone where most of the sample is; of several, to the priority if it is one, else to the first.
+
+    To steer to a zone is the dispatch most likely to make it the priority.
+    """
+    histograms = enumerate_histograms(k, game.zones)
+    steer = np.argmax(game.P_g, axis=1)  # [s_g, zone]
+    fullest = histograms == histograms.max(axis=1, keepdims=True)
+    first = np.argmax(fullest, axis=1)
+    target = np.stack([np.where(fullest[:, s], s, first) for s in range(game.priorities)])
+    return np.asarray(np.take_along_axis(steer, target, axis=1), dtype=np.int64)

@@ -1,0 +1,122 @@
+"""Which of several rules runs the n-robot fleet best, and by how much.
+
+The candidates race under common random numbers: all get few rollouts, those that are clearly beaten drop out, the rest
+get twice as many, and so on. Being the best of many flatters the winner, so its value and its lead are measured again
+under random numbers that the race has not seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from meanfleet.errors import UserError
+
+from ..game import FloatArray
+from .candidates import SURROGATE, Candidate
+from .counts import CHUNK, Estimate, Fleet, Seed, discounted_horizon
+
+BEATEN = 3.0  # standard errors behind the leader
+TWIN = 0.02  # standard deviations of a return: a lead no rule is raced further for
+TICKS = 2_000_000  # per candidate at most, so that games with a long horizon take no longer
+
+
+@dataclass(frozen=True, eq=False)
+class Race:
+    """What the candidates earned.
+
+    Attributes:
+        fleet: where they ran.
+        candidates: in the order given.
+        returns: of each, float64 [rollout]; the first rollouts of two candidates share their random numbers.
+        horizon: ticks per rollout.
+    """
+
+    fleet: Fleet
+    candidates: tuple[Candidate, ...]
+    returns: tuple[FloatArray, ...]
+    horizon: int
+
+    def estimate(self, index: int) -> Estimate:
+        """Mean return of a candidate."""
+        return Estimate.of(self.returns[index], self.horizon)
+
+    def ranking(self) -> list[int]:
+        """Candidates by how long they stayed in the race, then by mean return: the winner first."""
+        order = sorted(range(len(self.candidates)), key=lambda i: -self.returns[i].mean())
+        return sorted(order, key=lambda i: -len(self.returns[i]))
+
+    @property
+    def winner(self) -> Candidate:
+        """The best found."""
+        return self.candidates[self.ranking()[0]]
+
+
+def race(fleet: Fleet, candidates: Sequence[Candidate], limit: int, seed: Seed) -> Race:
+    """Let the candidates race with at most `limit` rollouts each.
+
+    One is dropped when it is behind the leader by more than BEATEN standard errors of the difference, or when it
+    cannot (at 95 %) be ahead by more than TWIN standard deviations of a single return.
+    """
+    if not candidates:
+        raise UserError("no rule to choose from")
+    horizon = discounted_horizon(fleet.game.discount)
+    limit = affordable(limit, horizon)
+    returns = [np.empty(0)] * len(candidates)
+    alive, done, wanted = list(range(len(candidates))), 0, CHUNK
+    while True:
+        for i in alive:
+            one = candidates[i]
+            more = fleet.returns(one.table, one.local_policy, wanted - done, horizon, seed, first=done)
+            returns[i] = np.concatenate([returns[i], more])
+        leader = max(alive, key=lambda i: returns[i].mean())
+        alive = [i for i in alive if i == leader or not _settled(returns[leader], returns[i])]
+        if len(alive) == 1 or wanted >= limit:
+            return Race(fleet, tuple(candidates), tuple(returns), horizon)
+        done, wanted = wanted, min(2 * wanted, limit)
+
+
+def affordable(rollouts: int, horizon: int) -> int:
+    """Whole chunks of rollouts, at least one, and no more ticks than TICKS."""
+    return max(1, min(rollouts, TICKS // horizon) // CHUNK) * CHUNK
+
+
+def _settled(leader: FloatArray, other: FloatArray) -> bool:
+    ahead = Estimate.of(leader - other, 0)
+    beaten = ahead.mean > BEATEN * ahead.error
+    twin = ahead.interval[0] >= -TWIN * float(leader.std(ddof=1))
+    return beaten or twin
+
+
+def report(raced: Race, winner: Candidate, limit: int, seed: Seed) -> tuple[Estimate, dict[str, Any]]:
+    """The winner's value under fresh random numbers, and how it compares, JSON-ready.
+
+    `seed` must not be the race's. The lead is the winner's return less another's, with its 95 % interval: of the
+    runner-up, and of what is best in the k-robot system where that is another candidate.
+    """
+    rollouts = affordable(limit, raced.horizon)
+    order = raced.ranking()
+    others = [raced.candidates[i] for i in order if raced.candidates[i] is not winner]
+
+    def fresh(one: Candidate) -> FloatArray:
+        return raced.fleet.returns(one.table, one.local_policy, rollouts, raced.horizon, seed)
+
+    def lead_over(other: Candidate) -> dict[str, Any]:
+        ahead = Estimate.of(own - fresh(other), raced.horizon)
+        low, high = ahead.interval
+        return {"name": other.name, "robots": other.robots, "mean": ahead.mean, "low": low, "high": high}
+
+    own = fresh(winner)
+    lead = {"runner_up": lead_over(others[0])} if others else {}
+    surrogate = next((other for other in others if other.name in SURROGATE), None)
+    if surrogate is not None:
+        lead["equilibrium"] = lead_over(surrogate)
+    screened = [
+        {"name": raced.candidates[i].name, "robots": raced.candidates[i].robots} | raced.estimate(i).as_dict()
+        for i in order
+    ]
+    rule = {"name": winner.name, "robots": winner.robots, "lead": lead, "candidates": screened}
+    return Estimate.of(own, raced.horizon), rule
