@@ -80,7 +80,9 @@ def test_another_game_or_a_damaged_file_is_no_checkpoint(tmp_path: Path) -> None
 
 def test_a_solve_that_is_killed_and_called_again_writes_the_same_bundle(tmp_path: Path) -> None:
     """`meanfleet solve` is killed with SIGKILL as soon as its checkpoint is there; called again, it removes it."""
-    config = ROOT / "config" / "warehouse.yaml"
+    config = tmp_path / "warehouse.yaml"
+    text = (ROOT / "config" / "warehouse.yaml").read_text()
+    config.write_text(text.replace("kappa: 20", "kappa: 5").replace("rollouts: 4000", "rollouts: 250"))
     out = tmp_path / "policy.npz"
     checkpoint = tmp_path / "policy.npz.checkpoint"
     command = [sys.executable, "-m", "meanfleet", "solve", str(config), "-k", "7", "-o", str(out), "--json"]
