@@ -20,10 +20,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
+from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from ..game import FloatArray
 
+IntArray = NDArray[np.int64]
+MANY = 12  # zones above which only the plain bound is computed: the other grows like their fifth power
 PIVOT = 1e-9  # smaller pivots and divisors are taken for zero
 
 
@@ -56,30 +60,11 @@ class Factorisation:
 
     def error_bound(self, P: FloatArray, k: int) -> float:
         """Bound of the error of E[f(μ')] for k robots that move by P, relative to max |f|."""
-        moves = list(self._moves())
-        operations = (2 * k + 2) * (1 + len(moves))
-        rounding = np.finfo(np.float64).eps * operations * np.exp(min(k * self._log_growth(moves), 600.0))
-        return float(rounding + k * _norm(self.product() - P))
-
-    def _log_growth(self, moves: list[tuple[int, int, float]]) -> float:
-        norms = np.array([abs(share) + abs(1 - share) for *_, share in moves])
-        plain = float(np.sum(np.log(norms)))
-        if plain < 1e-12:
-            return 0.0
-        matrices = [_matrix(Step(j, tuple(np.where(np.arange(self.zones) == i, share, 0.0)))) for i, j, share in moves]
-        before = [np.eye(self.zones)]
-        after = [np.eye(self.zones)]
-        for matrix in matrices:
-            before.append(before[-1] @ matrix)
-        for matrix in reversed(matrices):
-            after.append(matrix @ after[-1])
-        after.reverse()
-        worst = max(_norm(before[s + 1]) * norms[s] * _norm(after[s + 1]) for s in range(len(moves)))
-        return min(plain, max(float(np.log(worst)), 0.0))
-
-    def _moves(self) -> Iterator[tuple[int, int, float]]:
-        for step in self.steps:
-            yield from ((i, step.target, share) for i, share in enumerate(step.shares) if share != 0.0)
+        order = np.array([step.target for step in self.steps], dtype=np.int64)
+        shares = np.array([step.shares for step in self.steps])
+        rows = np.empty_like(P)
+        rows[list(self.relabelled)] = P
+        return float(_error_bound(rows, order, shares, k, 0.0))
 
     @property
     def zones(self) -> int:
@@ -95,34 +80,13 @@ def factorise(P: FloatArray, k: int, loss: float, orders: int = 120) -> Factoris
     for relabelled in _relabellings(P):
         rows = np.empty_like(P)
         rows[list(relabelled)] = P
-        for order in itertools.islice(_orders(rows), orders):
-            steps = _eliminate(rows, order)
-            if steps is not None:
-                found = Factorisation(relabelled, steps)
-                if found.error_bound(P, k) <= loss:
-                    return found
+        tried = np.array(list(itertools.islice(_orders(rows), orders)), dtype=np.int64)
+        shares = np.empty_like(rows)
+        found = _search(rows, tried, k, loss, shares)
+        if found >= 0:
+            steps = zip(tried[found].tolist(), shares.tolist(), strict=True)
+            return Factorisation(relabelled, tuple(Step(target, tuple(row)) for target, row in steps))
     return None
-
-
-def _eliminate(P: FloatArray, order: tuple[int, ...]) -> tuple[Step, ...] | None:
-    rest = np.array(P, dtype=np.float64)
-    steps = []
-    for j in order:
-        if abs(rest[j, j]) < PIVOT:
-            return None
-        shares = rest[:, j] / rest[j, j]
-        shares[j] = 0.0
-        for i in np.flatnonzero(shares):
-            if np.abs(rest[i] - rest[j]).max() <= 1e-15:  # equal rows: all of i merge into j, and i is never used again
-                shares[i] = 1.0
-                rest[i] = np.eye(len(rest))[i]
-            elif abs(1 - shares[i]) < PIVOT:
-                return None
-            else:
-                rest[i] = (rest[i] - shares[i] * rest[j]) / (1 - shares[i])
-                rest[i, j] = 0.0
-        steps.append(Step(j, tuple(shares.tolist())))
-    return tuple(steps)
 
 
 def _relabellings(P: FloatArray) -> Iterator[tuple[int, ...]]:
@@ -151,5 +115,98 @@ def _matrix(step: Step) -> FloatArray:
     return matrix
 
 
+@njit(cache=True)
+def _search(P: FloatArray, orders: IntArray, k: int, loss: float, shares: FloatArray) -> int:
+    """Number of the first elimination order [i, zone] good enough, −1 if none is. Overwrites `shares` [step, zone]."""
+    for i in range(len(orders)):
+        if _eliminate(P, orders[i], shares) and _error_bound(P, orders[i], shares, k, loss) <= loss:
+            return i
+    return -1
+
+
+@njit(cache=True)
+def _eliminate(P: FloatArray, order: IntArray, shares: FloatArray) -> bool:
+    """Gauss–Jordan elimination in the given order; False where a pivot vanishes. Overwrites `shares` [step, zone]."""
+    zones = len(P)
+    rest = P.copy()
+    for step in range(zones):
+        j = order[step]
+        if abs(rest[j, j]) < PIVOT:
+            return False
+        for i in range(zones):
+            share = 0.0 if i == j else rest[i, j] / rest[j, j]
+            if share != 0.0:
+                apart = 0.0
+                for z in range(zones):
+                    apart = max(apart, abs(rest[i, z] - rest[j, z]))
+                if apart <= 1e-15:  # equal rows: all of i merge into j, and i is never used again
+                    share = 1.0
+                    rest[i] = 0.0
+                    rest[i, i] = 1.0
+                elif abs(1 - share) < PIVOT:
+                    return False
+                else:
+                    for z in range(zones):
+                        rest[i, z] = (rest[i, z] - share * rest[j, z]) / (1 - share)
+                    rest[i, j] = 0.0
+            shares[step, i] = share
+    return True
+
+
+@njit(cache=True)
+def _error_bound(P: FloatArray, order: IntArray, shares: FloatArray, k: int, loss: float) -> float:
+    """See `Factorisation.error_bound`; the plain bound of the growth alone where it is already within `loss`."""
+    zones = len(P)
+    plain, moves = 0.0, 0
+    product = np.eye(zones)
+    for step in range(zones):
+        for i in range(zones):
+            if shares[step, i] != 0.0:
+                plain += np.log(abs(shares[step, i]) + abs(1 - shares[step, i]))
+                moves += 1
+                _move(product, i, order[step], shares[step, i])
+    wrong = k * _norm(product - P)
+    unit = np.finfo(np.float64).eps * (2 * k + 2) * (1 + moves)
+    bound = wrong + unit * np.exp(min(k * max(plain, 0.0), 600.0))
+    if bound <= loss or zones > MANY:
+        return float(bound)
+    return float(min(bound, wrong + unit * np.exp(min(k * _log_growth(order, shares), 600.0))))
+
+
+@njit(cache=True)
+def _log_growth(order: IntArray, shares: FloatArray) -> float:
+    """log max_s ‖M_1…M_s‖ · ‖M_s‖ · ‖M_{s+1}…M_n‖ over the moves, at least 0."""
+    zones = shares.shape[1]
+    before, worst = np.eye(zones), 1.0
+    for step in range(zones):
+        for i in range(zones):
+            share = shares[step, i]
+            if share == 0.0:
+                continue
+            _move(before, i, order[step], share)
+            after = np.eye(zones)
+            for later in range(step, zones):
+                for other in range(i + 1 if later == step else 0, zones):
+                    _move(after, other, order[later], shares[later, other])
+            worst = max(worst, _norm(before) * (abs(share) + abs(1 - share)) * _norm(after))
+    return float(np.log(worst))
+
+
+@njit(cache=True)
+def _move(product: FloatArray, source: int, target: int, share: float) -> None:
+    """product ← product · M(source→target, share). Mutates `product`."""
+    for row in range(len(product)):
+        product[row, target] += share * product[row, source]
+        product[row, source] *= 1 - share
+
+
+@njit(cache=True)
 def _norm(matrix: FloatArray) -> float:
-    return float(np.abs(matrix).sum(axis=1).max())
+    """Largest row sum of absolute values."""
+    largest = 0.0
+    for row in matrix:
+        total = 0.0
+        for value in row:
+            total += abs(value)
+        largest = max(largest, total)
+    return largest
