@@ -11,7 +11,7 @@ import json
 import os
 import zipfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .errors import UserError
 from .files import replacing
+from .filtering import FilterModel, FilterSetting
 from .ring import MOVES
 from .solver.game import ROW_SUM_TOLERANCE, Game, GameError
 from .solver.histograms import count_histograms, rank
@@ -52,12 +53,14 @@ class PolicyBundle:
         local_policy: π_l, float64 [zone, priority, move], rows sum to 1.
         tables: one per k, ascending.
         how: settings, seed, versions, trace of the alternation; JSON-ready.
+        filtering: what a dispatcher that remembers needs; None if the bundle is for memoryless ones only.
     """
 
     game: Game
     local_policy: NDArray[np.float64]
     tables: tuple[Table, ...]
     how: dict[str, Any]
+    filtering: FilterModel | None = None
 
     def __post_init__(self) -> None:
         shape = (self.game.zones, self.game.priorities, self.game.moves)
@@ -72,6 +75,10 @@ class PolicyBundle:
             raise UserError("dispatch tables: k starts at 1")
         if not self.tables or [table.k for table in self.tables] != sorted({table.k for table in self.tables}):
             raise UserError("dispatch tables: expected at least one, each k once, ascending")
+        shape = (self.game.priorities, self.game.zones, self.game.dispatches)
+        model = self.filtering
+        if model is not None and (model.q.shape[0], len(model.prior), model.q.shape[2]) != shape:
+            raise UserError("filter: its numbers of priorities, zones and dispatches are not the game's")
         for table in self.tables:
             expected = (self.game.priorities, count_histograms(table.k, self.game.zones))
             if table.dispatch.shape != expected:
@@ -152,7 +159,13 @@ class PolicyBundle:
             np.savez_compressed(stream, allow_pickle=False, **(content | {"checksum": np.array(_checksum(content))}))
 
     def _content(self) -> dict[str, NDArray[Any]]:
-        meta = {"how": self.how, "certificates": {str(k): value for k, value in self.certificate.items()}}
+        meta: dict[str, Any] = {
+            "how": self.how,
+            "certificates": {str(k): value for k, value in self.certificate.items()},
+        }
+        if self.filtering is not None:
+            settings = {str(k): asdict(setting) for k, setting in self.filtering.settings.items()}
+            meta["filtering"] = {"kappa": self.filtering.kappa, "settings": settings}
         content: dict[str, NDArray[Any]] = {
             "schema": np.array(SCHEMA),
             "ks": np.array(self.ks, dtype=np.int64),
@@ -161,6 +174,8 @@ class PolicyBundle:
             "game_digest": np.array(self.game.digest),
         }
         content |= {f"game_{name}": array for name, array in self.game.arrays().items()}
+        if self.filtering is not None:
+            content |= {"filtering_q": self.filtering.q.astype(np.float32), "filtering_prior": self.filtering.prior}
         smallest = np.min_scalar_type(self.game.dispatches - 1)
         content |= {f"dispatch_{table.k}": table.dispatch.astype(smallest) for table in self.tables}
         return content
@@ -190,11 +205,20 @@ class PolicyBundle:
             tables = tuple(
                 Table(int(k), content[f"dispatch_{k}"], meta["certificates"][str(k)]) for k in content["ks"].tolist()
             )
-            return cls(game, np.asarray(content["local_policy"], dtype=np.float64), tables, meta["how"])
+            policy = np.asarray(content["local_policy"], dtype=np.float64)
+            return cls(game, policy, tables, meta["how"], _filtering(meta.get("filtering"), content))
         except (UserError, GameError) as error:
             raise UserError(f"{path} is no valid policy bundle: {error}") from None
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise UserError(f"{path} is no valid policy bundle: it lacks or garbles {error}") from None
+
+
+def _filtering(meta: Any, content: dict[str, NDArray[Any]]) -> FilterModel | None:
+    if meta is None:
+        return None
+    settings = {int(k): FilterSetting(**setting) for k, setting in meta["settings"].items()}
+    prior = np.asarray(content["filtering_prior"], dtype=np.float64)
+    return FilterModel(int(meta["kappa"]), content["filtering_q"], prior, settings)
 
 
 def _read(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:

@@ -1,0 +1,120 @@
+"""Deciding on a belief about the whole fleet instead of this tick's samples alone (MATH §7).
+
+The belief is a Dirichlet law with weights α per zone. A system of κ ≥ k robots that are all seen says what each
+dispatch is worth; it is asked at the fleet the belief points to. numpy alone, because dispatchers decide with it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .errors import UserError
+from .solver.histograms import count_histograms, enumerate_histograms, rank
+from .solver.interpolation import interpolate
+
+FloatArray = NDArray[np.float64]
+Deciding = Literal["nearest", "interpolated", "posterior"]
+DECIDING: tuple[Deciding, ...] = get_args(Deciding)
+
+
+@dataclass(frozen=True)
+class FilterSetting:
+    """How a dispatcher with a belief runs best when it polls k robots.
+
+    Attributes:
+        rho: share of the belief that survives a tick, in (0, 1].
+        deciding: how Q_κ is asked, see `FilterModel.values`.
+        fleet: what that earned in the n-robot system: mean, error, rollouts, horizon, n and the like; JSON-ready.
+    """
+
+    rho: float
+    deciding: Deciding
+    fleet: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        if not 0 < self.rho <= 1:
+            raise UserError(f"filter: rho = {self.rho}, expected a number above 0 and at most 1")
+        if self.deciding not in DECIDING:
+            raise UserError(f"filter: deciding {self.deciding!r} is unknown: expected one of {', '.join(DECIDING)}")
+
+
+@dataclass(frozen=True, eq=False)
+class FilterModel:
+    """What a dispatcher that remembers decides with.
+
+    Attributes:
+        kappa: κ.
+        q: Q_κ of the bundle's π_l, floating [s_g, h, a_g], h among the histograms of κ robots.
+        prior: α per zone before the first sample.
+        settings: by k, the robots polled per tick.
+    """
+
+    kappa: int
+    q: NDArray[np.floating[Any]]
+    prior: FloatArray
+    settings: Mapping[int, FilterSetting]
+
+    def __post_init__(self) -> None:
+        zones = len(self.prior)
+        if self.kappa < 1 or self.q.ndim != 3 or self.q.shape[1] != count_histograms(self.kappa, zones):
+            raise UserError(f"filter: Q of κ = {self.kappa} robots over {zones} zones has shape {self.q.shape}")
+        if not np.isfinite(self.q).all() or not np.isfinite(self.prior).all() or (self.prior <= 0).any():
+            raise UserError("filter: Q holds numbers that are not finite, or a prior weight is not positive")
+        if not self.settings or min(self.settings) < 1:
+            raise UserError("filter: expected settings for some k ≥ 1")
+
+    def setting_for(self, k: int) -> FilterSetting:
+        """The setting of the largest k' ≤ k, or of the smallest there is."""
+        return self.settings[max((m for m in self.settings if m <= k), default=min(self.settings))]
+
+    def dispatch(self, priority: int, alpha: ArrayLike, deciding: Deciding) -> int:
+        """The best dispatch at s_g = priority for a belief α [zone]; of equal ones the first."""
+        values = self.values(priority, alpha, deciding)
+        return int(np.argmax(values >= values.max() - 1e-12 * max(1.0, float(np.abs(values).max()))))
+
+    def values(self, priority: int, alpha: ArrayLike, deciding: Deciding) -> FloatArray:
+        """Worth of every dispatch [a_g] at s_g = priority for a belief α [zone].
+
+        nearest: Q_κ at the histogram nearest to the mean κ·α/Σα. interpolated: Q_κ at that mean itself. posterior: the
+        mean of Q_κ over κ robots drawn from a fleet that is itself drawn from the belief (Dirichlet–multinomial).
+        """
+        weights = np.asarray(alpha, dtype=np.float64)
+        mean = self.kappa * weights / weights.sum()
+        table = self.q[priority]
+        if deciding == "nearest":
+            return np.asarray(table[int(rank(nearest_histogram(mean)))], dtype=np.float64)
+        if deciding == "interpolated":
+            return np.asarray(interpolate(table, mean[None], self.kappa)[0])
+        return np.asarray(self._posterior(weights) @ table, dtype=np.float64)
+
+    def _posterior(self, alpha: FloatArray) -> FloatArray:
+        """Dirichlet–multinomial law of the histograms of κ robots, float64 [h]."""
+        logs = np.array([[math.lgamma(a + c) - math.lgamma(a) for c in range(self.kappa + 1)] for a in alpha])
+        total = self._multinomials + logs[np.arange(len(alpha)), self._histograms].sum(axis=1)
+        law = np.exp(total - total.max())
+        return np.asarray(law / law.sum())
+
+    @cached_property
+    def _histograms(self) -> NDArray[np.int64]:
+        return enumerate_histograms(self.kappa, len(self.prior))
+
+    @cached_property
+    def _multinomials(self) -> FloatArray:
+        """−Σ_z log h_z! per histogram."""
+        logs = np.array([math.lgamma(c + 1) for c in range(self.kappa + 1)])
+        return np.asarray(-logs[self._histograms].sum(axis=1))
+
+
+def nearest_histogram(mean: FloatArray) -> NDArray[np.int64]:
+    """The histogram [zone] nearest to real counts [zone] with a whole sum: largest remainders, first zones first."""
+    low = np.floor(mean + 1e-12).astype(np.int64)
+    missing = round(float(mean.sum())) - int(low.sum())
+    low[np.argsort(-(mean - low), kind="stable")[:missing]] += 1
+    return low
