@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from . import policies
 from .bounds import ValueInterval
+from .certificate import Certificate, certify
 from .checkpoint import Checkpoint, Stage
 from .evaluation import evaluate
 from .game import FloatArray, Game
@@ -53,6 +54,10 @@ class Equilibrium:
     def policy(self) -> FloatArray:
         """π_l [z, s_g, a]."""
         return self.surrogate.local_policy
+
+    def certificate(self, tolerance: float) -> Certificate:
+        """What is proven of the pair."""
+        return certify(self.surrogate, self.best, self.table, self.value, tolerance, self.settled)
 
     @property
     def expected_return(self) -> float:

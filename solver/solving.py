@@ -83,6 +83,7 @@ def solve(
     key = f"{game.digest} {leads} {seed} {settings.model_dump_json()} {meanfleet.__version__}"
     with threadpool_limits(limits=1, user_api="blas"):
         equilibrium = _equilibrium(game, leads, settings, seed, progress, Checkpoint(checkpoint, key))
+        proof = equilibrium.certificate(settings.tolerance).as_dict()
         responses = Responses(game, equilibrium, settings.tolerance, tuple(exact), samples, seed, parameterization)
         local_policy, tables = _tables(ks, responses, Selection(game, n, settings, seed, progress), progress)
     lead = equilibrium.surrogate.system.k
@@ -96,6 +97,7 @@ def solve(
             "start": equilibrium.start,
             "settled": equilibrium.settled,
             "trace": list(equilibrium.trace),
+            "certificate": proof,
         },
         "versions": {"meanfleet": meanfleet.__version__}
         | {name: importlib.metadata.version(name) for name in ("numpy", "numba", "scipy")},

@@ -55,8 +55,9 @@ def show(bundle: PolicyBundle) -> None:
         f"game {game.digest[:12]}: {game.zones} zones, {game.priorities} priorities, {game.dispatches} dispatches, "
         f"{game.moves} moves, γ = {game.discount}"
     )
+    _show_equilibrium(bundle.how.get("alternation", {}))
     fleet = next((c["fleet"] for c in bundle.certificate.values() if "fleet" in c), {"n": "?", "horizon": "?"})
-    table = Table(title="what is known of every table")
+    table = Table(title="what is known of every table (chosen for the fleet, see below)")
     for heading in ("k", "J with n = k", "dispatcher's gap", "robots' gap", f"return, n = {fleet['n']}"):
         table.add_column(heading, justify="right")
     for k, certificate in bundle.certificate.items():
@@ -73,6 +74,16 @@ def show(bundle: PolicyBundle) -> None:
         console.print(_rule_table(rules, fleet["n"]))
         console.print("lead: difference of returns under common random numbers, 95 % interval.")
     console.print(_policy_table(bundle))
+
+
+def _show_equilibrium(found: dict[str, Any]) -> None:
+    proof = found.get("certificate")
+    if proof is not None:
+        console.print(
+            f"equilibrium of the {proof['k']}-robot system, from '{found['start']}': J = {proof['value_low']:.4f}; "
+            f"dispatcher's gap ≤ {proof['global_gap']:.1e}, robots' gap {proof['local_gap_low']:.4f} … "
+            f"{proof['local_gap_high']:.2f} ({proof['local_kind']})"
+        )
 
 
 def _kinds(bundle: PolicyBundle) -> dict[str, list[int]]:

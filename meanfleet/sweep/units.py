@@ -23,7 +23,6 @@ from meanfleet.bundle import PolicyBundle, Table
 from meanfleet.config import SolverConfig
 from meanfleet.solver import Game
 from meanfleet.solver.alternation import Alternation, Equilibrium, best_equilibrium, starting_policies
-from meanfleet.solver.certificate import certify
 from meanfleet.solver.fleet import Estimate, fleet_return
 from meanfleet.solver.game import FloatArray
 from meanfleet.solver.policies import shortest_way
@@ -76,14 +75,7 @@ def solve_at(game: Game, k: int, start: Start | None, settings: SolverConfig, se
     """
     system = KRobotSystem(game, k)
     equilibrium = _cold(system, settings, seed) if start is None else _warm(system, start, settings)
-    certificate = certify(
-        equilibrium.surrogate,
-        equilibrium.best,
-        equilibrium.table,
-        equilibrium.value,
-        settings.tolerance,
-        settled=equilibrium.settled,
-    )
+    certificate = equilibrium.certificate(settings.tolerance)
     table = equilibrium.table.astype(np.min_scalar_type(game.dispatches - 1))
     how: dict[str, Any] = {
         "settings": settings.model_dump(mode="json"),
