@@ -142,21 +142,9 @@ class _Search:
             z, s, move = (int(i) for i in np.unravel_index(index, slopes.shape))
             if np.array_equal(rows[move], self.policy[z, s]):
                 continue
-            candidate = self.surrogate.changed((z, s), rows[move])
-            if self._may_gain(candidate, s) and self._accept(candidate):
+            if self._accept(self.surrogate.changed((z, s), rows[move])):
                 return True
         return False
-
-    def _may_gain(self, candidate: Surrogate, s: int) -> bool:
-        """False if one backup of the changed s_g alone proves that J cannot rise by the tolerance.
-
-        With V the value now, T V − V of the candidate is rounding except under s_g = s, and where it is nowhere above
-        d there, no state gains more than max(d, what V leaves open)/(1 − γ).
-        """
-        game = self.system.game
-        change = candidate.policy_backup(s, self.table[s], self.value.middle) - self.value.middle[s]
-        open_gain = 2 * self.value.half * (1 + game.discount)
-        return float(change.max()) + open_gain > self.tolerance / 2 * (1 - game.discount)
 
     def _accept(self, candidate: Surrogate) -> bool:
         law = self.system.start

@@ -152,12 +152,6 @@ class Surrogate:
 
         return ahead
 
-    def policy_backup(self, s: int, table: IntArray, values: FloatArray) -> FloatArray:
-        """The backup of V under a dispatch table [h], for the one s_g = s: float64 [h]."""
-        game, result = self.system.game, np.empty(values.shape[1])
-        _steered(self.law[s].expect(np.ascontiguousarray(values.T)), game.P_g[s], table, result)
-        return np.asarray(game.r_g[s, table] + self.fleet_reward[s] + game.discount * result)
-
     def policy_reward(self, table: IntArray) -> FloatArray:
         """Reward of a tick under a dispatch table [s_g, h]: float64 [s_g, h]."""
         return np.asarray(np.take_along_axis(self.system.game.r_g, table, axis=1) + self.fleet_reward)
