@@ -17,6 +17,7 @@ from meanfleet.errors import UserError, suggestion
 
 BACKENDS = ("processes", "dask")
 CONNECT = 10.0  # [s]
+IDLE = 24 * 3600.0  # [s] a worker waits for the other chain's units: ending it early only brings joblib's warning
 # Units differ in length by orders of magnitude: one at a time, whatever is done first comes back first.
 OPTIONS: dict[str, Any] = {"return_as": "generator_unordered", "batch_size": 1, "verbose": 0}
 
@@ -51,7 +52,12 @@ def _processes(workers: int | None) -> Iterator[joblib.Parallel]:
     count = workers or len(os.sched_getaffinity(0))
     with (
         joblib.parallel_config(
-            backend="loky", n_jobs=count, inner_max_num_threads=1, initializer=leave_with, initargs=(os.getpid(),)
+            backend="loky",
+            n_jobs=count,
+            inner_max_num_threads=1,
+            idle_worker_timeout=IDLE,
+            initializer=leave_with,
+            initargs=(os.getpid(),),
         ),
         joblib.Parallel(**OPTIONS, max_nbytes=None) as parallel,
     ):
