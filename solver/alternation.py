@@ -71,6 +71,7 @@ class Alternation:
     Args:
         searched: pairs (π_l, table) as bytes in which every single switch was tried in vain; runs may share it.
         on_pair: called with the run after every accepted response; `resume` goes on from what it stood at then.
+        switches: whether the robots try single switches where slopes end: most of the work of a run that starts well.
     """
 
     def __init__(
@@ -82,9 +83,10 @@ class Alternation:
         progress: Progress | None = None,
         searched: set[tuple[bytes, bytes]] | None = None,
         on_pair: Callable[[Alternation], None] | None = None,
+        switches: bool = True,
     ) -> None:
         self.system, self.tolerance, self.eta, self.limit = system, tolerance, eta, limit
-        self.progress, self.on_pair = progress, on_pair
+        self.progress, self.on_pair, self.switches = progress, on_pair, switches
         self.searched = set() if searched is None else searched
         self.trace: list[float] = []
         self.rounds = 0
@@ -113,11 +115,11 @@ class Alternation:
             moved = self._robots_move(switches=False)
             steered = self._dispatcher_moves()
             if not moved and not steered:
-                settled = self._pair in self.searched or not self._robots_move(switches=True)
-                if settled:
-                    self.searched.add(self._pair)
-                else:
+                settled = not self.switches or self._pair in self.searched or not self._robots_move(switches=True)
+                if not settled:
                     self._dispatcher_moves()
+                elif self.switches:
+                    self.searched.add(self._pair)
         return Equilibrium(self.surrogate, self.table, self.value, self.best, tuple(self.trace), settled, start)
 
     def _robots_move(self, switches: bool) -> bool:

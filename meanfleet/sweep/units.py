@@ -71,7 +71,8 @@ def solve_unit(game: Game, k: int, start: Start | None, settings: SolverConfig, 
 def solve_at(game: Game, k: int, start: Start | None, settings: SolverConfig, seed: int) -> PolicyBundle:
     """The best equilibrium found of the k-robot system, as a bundle with its one table for k.
 
-    Without `start`, from the settings' starting policies; with it, from that policy, WARM_ALTERNATIONS at most.
+    Without `start`, from the settings' starting policies; with it, from that policy, WARM_ALTERNATIONS at most
+    and along slopes only: robots try no single switches.
     """
     system = KRobotSystem(game, k)
     equilibrium = _cold(system, settings, seed) if start is None else _warm(system, start, settings)
@@ -129,7 +130,8 @@ def _cold(system: KRobotSystem, settings: SolverConfig, seed: int) -> Equilibriu
 
 def _warm(system: KRobotSystem, start: Start, settings: SolverConfig) -> Equilibrium:
     limit = min(WARM_ALTERNATIONS, settings.alternations)
-    return Alternation(system, settings.tolerance, settings.eta, limit).run(start.local_policy, f"k = {start.k}")
+    run = Alternation(system, settings.tolerance, settings.eta, limit, switches=False)
+    return run.run(start.local_policy, f"k = {start.k}")
 
 
 @contextmanager
