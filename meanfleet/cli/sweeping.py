@@ -23,7 +23,9 @@ def sweep_command(
     seeds: Annotated[int, typer.Option(min=2, help="Evaluation seeds, from --seed on.")] = 15,
     rollouts: Annotated[int, typer.Option(min=2, help="Rollouts per k and seed.")] = 50,
     horizon: Annotated[int, typer.Option(min=1, help="Ticks of a rollout.")] = 100,
-    full: Annotated[bool, typer.Option("--full", help="Several starts, all alternations and single switches at every k.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="At every k several starts, switches, all alternations.")
+    ] = False,
     backend: Annotated[str, typer.Option(help="processes, or dask with --scheduler.")] = "processes",
     scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler, tcp://HOST:8786.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes (default: one per core).")] = None,
