@@ -24,7 +24,7 @@ def sweep_command(
     rollouts: Annotated[int, typer.Option(min=2, help="Rollouts per k and seed.")] = 50,
     horizon: Annotated[int, typer.Option(min=1, help="Ticks of a rollout.")] = 100,
     full: Annotated[
-        bool, typer.Option("--full", help="At every k several starts, switches, all alternations.")
+        bool, typer.Option("--full", help="Several starts, switches, all alternations at every k.")
     ] = False,
     backend: Annotated[str, typer.Option(help="processes, or dask with --scheduler.")] = "processes",
     scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler, tcp://HOST:8786.")] = None,
