@@ -6,6 +6,7 @@ import importlib
 import os
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -50,6 +51,8 @@ def pool(
 @contextmanager
 def _processes(workers: int | None) -> Iterator[joblib.Parallel]:
     count = workers or len(os.sched_getaffinity(0))
+    # A worker whose memory has grown, as it does with k, is replaced between units: nothing a user need hear of.
+    warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
     with (
         joblib.parallel_config(
             backend="loky",
