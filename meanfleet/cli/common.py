@@ -70,5 +70,6 @@ def solving_note(label: str, value: float) -> str:
         "gap": "dispatcher's gap {:.1e}",
         "table": "choosing the table for k = {:.0f}",
         "derived": "deriving tables for k = {:.0f}",
+        "belief": "tuning the dispatcher that remembers for k = {:.0f}",
     }
     return notes[label].format(value)

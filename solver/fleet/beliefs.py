@@ -138,7 +138,7 @@ def _posterior(q: FloatArray, histograms: IntArray, alpha: FloatArray, kappa: in
     for z in range(zones):
         for c in range(kappa):
             terms[z, c + 1] = terms[z, c] * (alpha[z] + c) / (c + 1) * scale
-    counted, mass = np.full(zones, -1), 0.0
+    counted, law = np.full(zones, -1), np.empty(histograms.shape[0])
     for h in range(histograms.shape[0]):
         zone = 0
         while zone < zones and counted[zone] == histograms[h, zone]:
@@ -146,11 +146,8 @@ def _posterior(q: FloatArray, histograms: IntArray, alpha: FloatArray, kappa: in
         for z in range(zone, zones):
             counted[z] = histograms[h, z]
             product[z + 1] = product[z] * terms[z, counted[z]]
-        mass += float(product[zones])
-        for a in range(values.shape[0]):
-            values[a] += product[zones] * q[h, a]
-    for a in range(values.shape[0]):
-        values[a] /= mass
+        law[h] = product[zones]
+    values += np.dot(law, q) / law.sum()
 
 
 @njit(cache=True, nogil=True)
