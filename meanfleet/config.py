@@ -125,6 +125,21 @@ class DispatcherConfig(Section):
     gather_timeout: Positive = Field(0.5, description="[s, wall time]")
     max_age: Positive = Field(2.0, description="[s, ROS time]")
     priority_dynamics: Literal["model", "direct"] = "model"
+    observer: Literal["memoryless", "dirichlet", "particle"] = "memoryless"
+    rho: float | None = Field(None, gt=0, le=1, description="of the belief that survives a tick; None: the bundle's")
+    particles: int = Field(1000, ge=2, le=1_000_000)
+    sampling: Literal["uniform", "oldest", "stratified", "nearest", "weighted"] = "uniform"
+    position: tuple[Finite, Finite] | None = Field(None, description="[m] x, y: sampling nearest polls nearest to it")
+    probabilities: dict[str, NonNegative] = Field({}, description="of robots in sampling weighted, relative; others 1")
+    polls_per_minute: Positive | None = Field(None, description="[1/min, ROS time] instead of k; None: k counts")
+
+    @model_validator(mode="after")
+    def _design_is_whole(self) -> Self:
+        if self.sampling == "nearest" and self.position is None:
+            raise ValueError("sampling: nearest needs 'position', [x, y] in [m]")
+        if self.sampling == "weighted" and not self.probabilities:
+            raise ValueError("sampling: weighted needs 'probabilities' of some robots")
+        return self
 
 
 class RobotConfig(Section):
@@ -229,6 +244,15 @@ class Config(Section):
                 f"robot.heartbeat: {self.robot.heartbeat} s is more than half of dispatcher.max_age "
                 f"({self.dispatcher.max_age} s), so samples of healthy robots would be dropped as stale"
             )
+        strangers = [name for name in self.dispatcher.probabilities if name not in set(self.robots)]
+        if strangers:
+            raise ValueError(
+                f"dispatcher.probabilities: {strangers[0]!r} is not in the fleet{suggestion(strangers[0], self.robots)}"
+            )
+        if self.dispatcher.probabilities and not any(
+            self.dispatcher.probabilities.get(name, 1.0) > 0 for name in self.robots
+        ):
+            raise ValueError("dispatcher.probabilities: every robot's is 0, so nobody would ever be polled")
         return self
 
     @property
