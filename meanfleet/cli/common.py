@@ -20,6 +20,17 @@ Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed; same seed, same 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, nothing else.")]
 Fleet = Annotated[int | None, typer.Option("--n", "-n", min=1, help="Robots (default: the configuration's).")]
 Polled = Annotated[int | None, typer.Option("--k", "-k", min=1, help="Robots polled per tick.")]
+ObserverName = Annotated[
+    str, typer.Option("--observer", help="memoryless, dirichlet or particle (default: the configuration's).")
+]
+SamplingName = Annotated[
+    str,
+    typer.Option("--sampling", help="uniform, oldest, stratified, nearest or weighted (default: the configuration's)."),
+]
+Rho = Annotated[
+    float | None,
+    typer.Option("--rho", help="Share of the belief that survives a tick (default: the configuration's or policy's)."),
+]
 BackendName = Annotated[str | None, typer.Option("--backend", help="bullet, kinematic or model.")]
 
 console = Console(highlight=False)

@@ -50,6 +50,9 @@ def compare(
     k: int | None,
     ticks: int,
     seeds: Sequence[int],
+    observer: str = "",
+    sampling: str = "",
+    rho: float | None = None,
     backend: str | None = None,
     workers: int = 2,
     on_run: Callable[[int], None] | None = None,
@@ -58,7 +61,8 @@ def compare(
     jobs = [(rule, seed) for seed in seeds for rule in RULES]
 
     def run(rule: Rule, seed: int) -> Trajectory:
-        return simulate(config, bundle, k=k, ticks=ticks, seed=seed, rule=rule, backend=backend)
+        steering: dict[str, Any] = {"k": k, "observer": observer, "sampling": sampling, "rho": rho}
+        return simulate(config, bundle, ticks=ticks, seed=seed, rule=rule, backend=backend, **steering)
 
     found: dict[tuple[str, int], Trajectory] = {}
     parallel = joblib.Parallel(n_jobs=workers, return_as="generator")

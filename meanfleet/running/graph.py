@@ -10,6 +10,7 @@ from typing import Any
 from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config
 from meanfleet.dispatcher_node.dispatcher import RULES
+from meanfleet.dispatcher_node.steering import Steering
 from meanfleet.errors import UserError, suggestion
 from meanfleet.files import writable_folder
 from meanfleet.resources import config_file
@@ -43,6 +44,9 @@ ARGUMENTS: tuple[Argument, ...] = (
     Argument("backend", "", "bullet, kinematic or model; empty: as the configuration says"),
     Argument("gui", False, "open PyBullet's window"),
     Argument("rule", "learned", "dispatcher: learned, hold or random"),
+    Argument("observer", "", "memoryless, dirichlet or particle; empty: as the configuration says"),
+    Argument("sampling", "", "uniform, oldest, stratified, nearest or weighted; empty: as the configuration says"),
+    Argument("rho", 0.0, "share of the belief that survives a tick; 0: as the configuration or the policy says"),
     Argument("duration", 0.0, "[s, simulated] until the run ends; 0: until interrupted"),
     Argument("real_time_factor", -1.0, "simulated per wall seconds; 0: as fast as possible; -1: configuration"),
     Argument("seed", 0, "of start, robots and dispatcher"),
@@ -82,19 +86,20 @@ def warehouse_graph(given: Mapping[str, Any], solve_missing: bool = True) -> tup
     k = run["k"] or config.dispatcher.k
     policy = run["policy"] or (str(cached_policy(config, k)) if solve_missing else "")
     if policy:
-        check_fit(config, PolicyBundle.load(policy), k)
+        steering = Steering(run["k"] or None, run["observer"], run["sampling"], run["rho"] or None)
+        check_fit(config, PolicyBundle.load(policy), steering)
     if run["out"]:
         run["out"] = str(writable_folder(run["out"]).resolve())
     common = {"config": str(path.resolve()), "n": run["n"]}
     policies = {"policy": str(Path(policy).resolve()) if policy else ""}
     world = {name: run[name] for name in ("backend", "gui", "real_time_factor", "seed")}
-    steering = {"k": run["k"], "rule": run["rule"], "seed": run["seed"]}
+    deciding = {name: run[name] for name in ("k", "rule", "seed", "observer", "sampling", "rho")}
     watching = {"duration": run["duration"], "out": run["out"]}
     simulated = {"use_sim_time": True}
     return (
         Process("world", common | world),
         Process("robot", common | policies | {"seed": run["seed"]} | simulated),
-        Process("dispatcher", common | policies | steering | simulated),
+        Process("dispatcher", common | policies | deciding | simulated),
         Process("monitor", common | policies | watching | simulated),
     )
 
