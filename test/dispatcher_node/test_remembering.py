@@ -16,6 +16,7 @@ from meanfleet.dispatcher_node.sampling import DESIGNS, Weighted
 from meanfleet.dispatcher_node.steering import Steering
 from meanfleet.errors import UserError
 from meanfleet.filtering import FilterModel, FilterSetting, forgetting
+from meanfleet.running.comparing import compare_memory
 from meanfleet.running.simulation import simulate
 from meanfleet.solver import Game
 from meanfleet.solver.global_learning import learn_exact
@@ -255,3 +256,16 @@ def test_steering_takes_the_place_of_the_configurations_only_where_it_is_given()
     assert len(given.sample()) == 2
     with pytest.raises(UserError, match="sampling 'quota' is unknown"):
         Steering(sampling="quota").check(config, BUNDLE)
+
+
+def test_memory_is_compared_on_the_same_seeds() -> None:
+    done: list[int] = []
+    found = compare_memory(
+        CONFIG, BUNDLE, k=4, few=1, ticks=9, seeds=(3, 8), backend="model", workers=1, on_run=done.append
+    )
+    for name, k, observer in (("filtering", 1, "dirichlet"), ("memoryless", 4, "memoryless")):
+        alone = [simulate(CONFIG, BUNDLE, k=k, observer=observer, ticks=9, seed=s).reward.mean() for s in (3, 8)]
+        assert found.rewards[name].tolist() == alone
+    lead = found.summary()["lead"]["memoryless"]["mean"]
+    assert lead == pytest.approx((found.rewards["filtering"] - found.rewards["memoryless"]).mean())
+    assert done == [1, 2, 3, 4]

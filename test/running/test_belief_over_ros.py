@@ -111,4 +111,6 @@ def replay(ticks: list[dict[str, Any]], bundle: PolicyBundle, zones: tuple[str, 
         assert index[tick["dispatch"]] == model.dispatch(priority, tick["belief"], "posterior")
         past.append((steps[priority], tick["rho"]))
         alpha = naive.carried(alpha, steps[priority], tick["rho"])
-    assert len(set(polled[:N])) == len(polled[:N]), "the oldest first: nobody twice before everybody, across the restart"
+    assert len(set(polled[:N])) == len(polled[:N]), (
+        "the oldest first: nobody twice before everybody, across the restart"
+    )
