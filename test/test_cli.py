@@ -144,6 +144,9 @@ def test_an_out_folder_that_cannot_be_written(folder: Path) -> None:
 
 def test_unknown_rules_and_backends(folder: Path) -> None:
     assert "rule 'learnt' is unknown" in refused(folder, *SIMULATE, "--rule", "learnt")
+    assert "observer 'kalman' is unknown" in refused(folder, *SIMULATE, "--observer", "kalman")
+    assert "sampling 'quota' is unknown" in refused(folder, *SIMULATE, "--sampling", "quota")
+    assert "rho = 1.5" in refused(folder, *SIMULATE, "--observer", "dirichlet", "--rho", "1.5")
     assert "backend 'gazebo' is unknown" in refused(folder, *SIMULATE, "--backend", "gazebo")
     assert "no window" in refused(folder, *SIMULATE, "--gui")
     assert "game.P_l.counted" in refused(folder, "count", "fleet.yaml")
@@ -286,3 +289,13 @@ def test_help_of_every_command_contains_an_example(tmp_path: Path, command: str)
 
 def test_version_is_the_packages(tmp_path: Path) -> None:
     assert meanfleet(tmp_path, "--version").stdout.strip() == __version__
+
+
+def test_a_dispatcher_that_remembers_runs_from_the_command_line(folder: Path) -> None:
+    """k = 3 has no table, but a belief needs none; the same seed gives the same run."""
+    arguments = (*SIMULATE, "-k", "3", "--observer", "dirichlet", "--sampling", "stratified", "--rho", "0.9", "--json")
+    first, same = (meanfleet(folder, *arguments) for _ in range(2))
+    assert first.returncode == 0, first.stderr
+    assert first.stdout == same.stdout
+    said = json.loads(first.stdout)
+    assert (said["observer"], said["sampling"], said["messages"]) == ("dirichlet", "stratified", 15)

@@ -10,6 +10,8 @@ from typing import Any
 from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config
 from meanfleet.dispatcher_node.dispatcher import RULES
+from meanfleet.dispatcher_node.observers import OBSERVERS
+from meanfleet.dispatcher_node.sampling import DESIGNS
 from meanfleet.dispatcher_node.steering import Steering
 from meanfleet.errors import UserError, suggestion
 from meanfleet.files import writable_folder
@@ -81,12 +83,15 @@ def warehouse_graph(given: Mapping[str, Any], solve_missing: bool = True) -> tup
     path = Path(run["config"]) if run["config"] else config_file("demo.yaml")
     config = Config.from_yaml(path).with_robots(run["n"] or None)
     check_world(config, run["backend"], run["gui"])
-    if run["rule"] not in RULES:
-        raise UserError(f"argument rule: {run['rule']!r} is unknown: choose from {', '.join(RULES)}")
-    k = run["k"] or config.dispatcher.k
-    policy = run["policy"] or (str(cached_policy(config, k)) if solve_missing else "")
+    _choose("rule", run["rule"], RULES)
+    _choose("observer", run["observer"], ("", *OBSERVERS))
+    _choose("sampling", run["sampling"], ("", *DESIGNS))
+    steering = Steering(run["k"] or None, run["observer"], run["sampling"], run["rho"] or None)
+    policy = run["policy"]
+    if not policy and solve_missing:
+        observer = run["observer"] or config.dispatcher.observer
+        policy = str(cached_policy(config, run["k"] or config.dispatcher.k, observer))
     if policy:
-        steering = Steering(run["k"] or None, run["observer"], run["sampling"], run["rho"] or None)
         check_fit(config, PolicyBundle.load(policy), steering)
     if run["out"]:
         run["out"] = str(writable_folder(run["out"]).resolve())
@@ -102,6 +107,11 @@ def warehouse_graph(given: Mapping[str, Any], solve_missing: bool = True) -> tup
         Process("dispatcher", common | policies | deciding | simulated),
         Process("monitor", common | policies | watching | simulated),
     )
+
+
+def _choose(argument: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise UserError(f"argument {argument}: {value!r} is unknown: choose from {', '.join(filter(None, known))}")
 
 
 def parse_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
