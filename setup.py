@@ -23,6 +23,8 @@ PACKAGES = (
     "meanfleet.sim",
     "meanfleet.sim.backends",
     "meanfleet.dispatcher_node",
+    "meanfleet.dispatcher_node.observers",
+    "meanfleet.dispatcher_node.sampling",
     "meanfleet.robot_node",
 )
 

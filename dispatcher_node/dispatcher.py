@@ -1,4 +1,4 @@
-"""The dispatcher without ROS: draw k robots, take in their zones, decide, steer the priority.
+"""The dispatcher without ROS: draw robots, take in their zones, decide, steer the priority.
 
 dispatcher = Dispatcher(bundle, robots, k, seed=7)
 names = dispatcher.sample()
@@ -9,6 +9,7 @@ dispatch = dispatcher.decide()       # a_g(t); dispatcher.priority is now s_g(t+
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -19,9 +20,20 @@ from numpy.typing import NDArray
 from meanfleet.bundle import PolicyBundle
 from meanfleet.errors import UserError
 
+from .observers import PARTICLES, Belief, Sample, belief_of, check_observer, make_observer
+from .sampling import Design, Polling, rounded, simple_design
+
 Rule = Literal["learned", "hold", "random"]
 RULES: tuple[Rule, ...] = ("learned", "hold", "random")
-OBSERVERS = ("memoryless",)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A robot's answer as the decision used it: zone, age in ticks, and what it counted."""
+
+    zone: int
+    age: int
+    weight: float
 
 
 @dataclass(frozen=True)
@@ -31,10 +43,13 @@ class Decision:
     Attributes:
         tick: number of the tick, from 0.
         priority: s_g(t).
-        histogram: counts per zone of the samples the decision used.
-        table_k: k of the table used, None if the dispatcher held for lack of samples or by its rule.
+        histogram: counts per zone of the samples: those the table was asked with, or those of this tick in the belief.
+        table_k: k of the table used; None if a belief decided, or the dispatcher held for lack of samples or by rule.
         dispatch: a_g(t).
         next_priority: s_g(t+1).
+        kappa: κ of the Q that was asked at the belief; None if none was.
+        belief: what the dispatcher believed when it decided.
+        heard: the robots' answers in it, by name.
     """
 
     tick: int
@@ -43,6 +58,9 @@ class Decision:
     table_k: int | None
     dispatch: int
     next_priority: int
+    kappa: int | None
+    belief: Belief
+    heard: Mapping[str, Heard]
 
 
 class Dispatcher:
@@ -51,15 +69,20 @@ class Dispatcher:
     Args:
         bundle: policies and game.
         robots: names of all robots.
-        k: robots drawn per tick; the bundle must have a table for it.
-        observer: "memoryless": the paper's dispatcher, which decides on this tick's samples alone.
+        k: robots drawn per tick; without memory the bundle must have a table for it.
+        observer: "memoryless": the paper's dispatcher, which decides on this tick's samples alone; "dirichlet" and
+            "particle" carry a belief from tick to tick and need a bundle with a filter.
         seed: for the draws of robots and of the next priority (separate streams).
         dynamics: "model" draws s_g(t+1) from P_g, "direct" sets it to the dispatch.
-        rule: "learned" uses the bundle's tables; "hold" (a_g = s_g) and "random" are baselines.
+        rule: "learned" uses the bundle; "hold" (a_g = s_g) and "random" are baselines.
         priority: s_g(0); None draws it from the game's start law.
+        sampling: which robots are drawn: a design, or the name of one that needs no configuration.
+        rho: share of the belief that survives a tick; None: the bundle's for k, falling while samples surprise.
+        polls_per_tick: robots drawn per tick on average, instead of k; any positive number.
+        particles: of the particle observer.
 
     Raises:
-        UserError: k exceeds the number of robots or has no table, or an unknown observer or rule.
+        UserError: k exceeds the number of robots or has no table, or an unknown observer, design or rule.
     """
 
     def __init__(
@@ -72,84 +95,129 @@ class Dispatcher:
         dynamics: Literal["model", "direct"] = "model",
         rule: Rule = "learned",
         priority: int | None = None,
+        *,
+        sampling: str | Design = "uniform",
+        rho: float | None = None,
+        polls_per_tick: float | None = None,
+        particles: int = PARTICLES,
     ) -> None:
-        if k > len(robots):
-            raise UserError(f"k = {k}, but the fleet has {len(robots)} robots: lower k")
-        bundle.require_k(k)
-        if observer not in OBSERVERS:
-            raise UserError(f"observer {observer!r} is unknown: choose from {', '.join(OBSERVERS)}")
+        most = len(robots) if polls_per_tick is None else max(1, round(polls_per_tick))
+        self.k = k if polls_per_tick is None else min(most, len(robots))
+        check_polling(bundle, len(robots), k, observer, rho, polls_per_tick)
         if rule not in RULES:
             raise UserError(f"rule {rule!r} is unknown: choose from {', '.join(RULES)}")
-        self.bundle, self.robots, self.k = bundle, tuple(robots), k
+        self.bundle, self.robots = bundle, tuple(robots)
         self.observer, self.dynamics, self.rule = observer, dynamics, rule
         streams = np.random.SeedSequence(seed).spawn(3)
         self._draws, self._steering, self._choices = (np.random.default_rng(stream) for stream in streams)
+        design = simple_design(sampling) if isinstance(sampling, str) else sampling
+        self.polling = Polling(len(robots), self.k, design, polls_per_tick)
+        self.belief = make_observer(observer, bundle, len(robots), self.k, rho, seed, particles)
         start = self._from_law(bundle.game.start_priority)
         self.priority = start if priority is None else priority
         self.tick = 0
         self.last: Decision | None = None
-        self._order: NDArray[np.int64] = np.empty(0, dtype=np.int64)
-        self._samples: dict[str, int] = {}
+        self._index = {name: i for i, name in enumerate(self.robots)}
+        self._samples: dict[str, tuple[int, int]] = {}
+
+    @property
+    def reach(self) -> int:
+        """Age in ticks up to which late samples are of use; 0 for a dispatcher without memory."""
+        return self.belief.reach
 
     def sample(self) -> tuple[str, ...]:
-        """Begin a tick: draw k robots without replacement and return their names."""
+        """Begin a tick: draw its robots without replacement and return their names."""
         self._samples = {}
-        self._order = np.empty(0, dtype=np.int64)
-        return self.more(self.k)
+        return tuple(self.robots[i] for i in self.polling.begin(self.tick, self._draws).tolist())
 
     def more(self, count: int) -> tuple[str, ...]:
         """Draw up to `count` further robots that this tick has not drawn yet, to replace missing ones."""
-        drawn = set(self._order.tolist())
-        count = min(count, len(self.robots) - len(drawn))
-        fresh: list[int] = []
-        while len(fresh) < count:
-            candidate = int(self._draws.integers(len(self.robots)))
-            if candidate not in drawn:
-                drawn.add(candidate)
-                fresh.append(candidate)
-        self._order = np.append(self._order, np.array(fresh, dtype=np.int64))
-        return tuple(self.robots[i] for i in fresh)
+        return tuple(self.robots[i] for i in self.polling.more(count, self.tick, self._draws).tolist())
 
-    def observe(self, zones: Mapping[str, int]) -> None:
-        """Take in the zones of drawn robots: name to zone index.
+    def observe(self, zones: Mapping[str, int], ages: Mapping[str, int] | None = None) -> None:
+        """Take in the zones of drawn robots: name to zone index, and to age in ticks where it is not 0.
+
+        A belief carries a sample of an earlier tick forward. Samples older than `reach`, or of a tick of which the
+        robot has told already, are dropped. Without memory every zone counts as of this tick.
 
         Raises:
             ValueError: a robot that was not drawn in this tick, or a zone outside the game.
         """
-        drawn = {self.robots[i] for i in self._order.tolist()}
+        drawn = {self.robots[i] for i in self.polling.order.tolist()}
         for name, zone in zones.items():
             if name not in drawn:
                 raise ValueError(f"robot {name!r} was not drawn in this tick")
             if not 0 <= zone < self.bundle.game.zones:
                 raise ValueError(f"robot {name!r} reports zone {zone}, outside the game")
-        self._samples.update(zones)
+        forgets = self.observer == "memoryless"
+        for name, zone in zones.items():
+            age = 0 if forgets or ages is None else ages.get(name, 0)
+            if 0 <= age <= self.reach and self.polling.roster.hear(self._index[name], zone, self.tick, age):
+                self._samples[name] = (zone, age)
 
     def decide(self) -> int:
-        """Choose a_g from the priority and the samples, set the next priority, and return a_g.
+        """Choose a_g from the priority and what is known of the fleet, set the next priority, and return a_g.
 
-        With m samples the table of the largest k' ≤ m decides, on k' of them; with none, a_g = s_g (hold).
+        Without memory and with m samples, the table of the largest k' ≤ m decides, on k' of them; with none, a_g = s_g
+        (hold). A belief decides with whatever came.
         """
-        histogram = np.zeros(self.bundle.game.zones, dtype=np.int64)
-        table_k = self.bundle.table_for(min(len(self._samples), self.k))
-        names = list(self._samples)
-        if table_k is not None and table_k < len(names):
-            names = [names[i] for i in self._draws.permutation(len(names))[:table_k]]
-        if table_k is not None:
-            np.add.at(histogram, [self._samples[name] for name in names], 1)
-        priority = self.priority
-        dispatch, table_k = self._choose(histogram, table_k)
+        weights = self.polling.weights
+        heard = {name: Heard(z, age, float(weights[self._index[name]])) for name, (z, age) in self._samples.items()}
+        samples = self._by_age(heard)
+        self.belief.update(samples)
+        belief, priority = belief_of(self.belief), self.priority
+        if self.observer == "memoryless":
+            histogram, table_k = self._for_table(heard)
+        else:
+            histogram = sum((s.counts for s in samples if s.age == 0), np.zeros(self.bundle.game.zones, np.int64))
+            table_k = None
+        dispatch, table_k, kappa = self._choose(histogram, table_k)
+        self.belief.predict(priority)
         self.priority = self._steer(dispatch)
-        self.last = Decision(self.tick, priority, tuple(histogram.tolist()), table_k, dispatch, self.priority)
+        counts = tuple(histogram.tolist())
+        self.last = Decision(self.tick, priority, counts, table_k, dispatch, self.priority, kappa, belief, heard)
         self.tick += 1
         return dispatch
 
-    def _choose(self, histogram: NDArray[np.int64], table_k: int | None) -> tuple[int, int | None]:
+    def _by_age(self, heard: Mapping[str, Heard]) -> list[Sample]:
+        zones = self.bundle.game.zones
+        samples = []
+        for age in sorted({answer.age for answer in heard.values()}):
+            answers = [answer for answer in heard.values() if answer.age == age]
+            where = [answer.zone for answer in answers]
+            counts = np.bincount(where, minlength=zones)
+            samples.append(Sample(counts, _weighed(answers, zones), age))
+        return samples
+
+    def _for_table(self, heard: Mapping[str, Heard]) -> tuple[NDArray[np.int64], int | None]:
+        """Whole counts for the largest table that the answers fill, and its k."""
+        histogram = np.zeros(self.bundle.game.zones, dtype=np.int64)
+        limit = self.k if self.polling.budget is None else len(heard)
+        table_k = self.bundle.table_for(min(len(heard), limit))
+        answers = list(heard.values())
+        if table_k is None:
+            return histogram, None
+        if any(answer.weight != answers[0].weight for answer in answers):
+            return rounded(_weighed(answers, len(histogram)), table_k, self._draws), table_k
+        if table_k < len(answers):
+            answers = [answers[i] for i in self._draws.permutation(len(answers))[:table_k]]
+        np.add.at(histogram, [answer.zone for answer in answers], 1)
+        return histogram, table_k
+
+    def _choose(self, histogram: NDArray[np.int64], table_k: int | None) -> tuple[int, int | None, int | None]:
+        """Dispatch, k of the table and κ of the filter that decided."""
         hold = self.priority % self.bundle.game.dispatches
+        model = self.bundle.filtering
         if self.rule == "hold":
-            return hold, None
+            return hold, None, None
         if self.rule == "random":
-            return int(self._choices.integers(self.bundle.game.dispatches)), None
-        return (hold, None) if table_k is None else (self.bundle.dispatch(self.priority, histogram), table_k)
+            return int(self._choices.integers(self.bundle.game.dispatches)), None, None
+        if self.observer != "memoryless" and model is not None:
+            values = self.belief.values(model, self.priority, model.setting_for(self.k).deciding)
+            return first_best(values), None, model.kappa
+        return (
+            (hold, None, None) if table_k is None else (self.bundle.dispatch(self.priority, histogram), table_k, None)
+        )
 
     def _steer(self, dispatch: int) -> int:
         if self.dynamics == "direct":
@@ -164,7 +232,14 @@ class Dispatcher:
     def state(self) -> dict[str, Any]:
         """What a restarted dispatcher needs to go on: JSON-ready."""
         streams = (self._draws, self._steering, self._choices)
-        return {"tick": self.tick, "priority": self.priority, "streams": [s.bit_generator.state for s in streams]}
+        return {
+            "tick": self.tick,
+            "priority": self.priority,
+            "streams": [s.bit_generator.state for s in streams],
+            "observer": self.observer,
+            "belief": self.belief.state(),
+            "polling": self.polling.state(),
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from `state()`.
@@ -179,7 +254,47 @@ class Dispatcher:
             restored = [np.random.default_rng(0) for _ in streams]  # all or nothing
             for stream, value in zip(restored, streams, strict=True):
                 stream.bit_generator.state = value
+            if state["observer"] != self.observer:
+                raise ValueError(f"it is of observer {state['observer']}")
+            belief = self.belief.restored(state["belief"])
+            polling = self.polling.restored(state["polling"], self.bundle.game.zones)
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"no dispatcher state: {error}") from None
         self._draws, self._steering, self._choices = restored
-        self.tick, self.priority = tick, priority
+        self.tick, self.priority, self.belief, self.polling = tick, priority, belief, polling
+
+
+def _weighed(answers: Sequence[Heard], zones: int) -> NDArray[np.float64]:
+    """Sum of the answers' weights per zone [zone]."""
+    total = np.zeros(zones)
+    np.add.at(total, [answer.zone for answer in answers], [answer.weight for answer in answers])
+    return total
+
+
+def first_best(values: NDArray[np.float64]) -> int:
+    """The best of dispatches' values [a_g]; of equal ones the first."""
+    return int(np.argmax(values >= values.max() - 1e-12 * max(1.0, float(np.abs(values).max()))))
+
+
+def check_polling(
+    bundle: PolicyBundle,
+    robots: int,
+    k: int,
+    observer: str,
+    rho: float | None = None,
+    polls_per_tick: float | None = None,
+    where: str = "the bundle",
+) -> None:
+    """Raise UserError unless the bundle can run an observer that polls k of so many robots."""
+    if polls_per_tick is None and k > robots:
+        raise UserError(f"k = {k}, but the fleet has {robots} robots: lower k")
+    check_observer(observer, bundle, rho)
+    if observer != "memoryless":
+        return
+    if polls_per_tick is None:
+        bundle.require_k(k, where)
+    elif bundle.table_for(min(math.ceil(polls_per_tick), robots)) is None:
+        raise UserError(
+            f"{polls_per_tick:g} polls per tick fill no table of {where}, whose smallest is for k = {bundle.ks[0]}: "
+            "raise dispatcher.polls_per_minute or choose an observer with a belief"
+        )

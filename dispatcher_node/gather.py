@@ -20,6 +20,7 @@ class Gather:
         timeout: [s] wall time until the gathering ends with what there is.
         max_age: [s] ROS time; older samples are stale.
         more: draws that many further robots and returns their names.
+        reach: a stale sample of use to a belief is at most so many ticks old; 0: none is.
     """
 
     def __init__(
@@ -29,22 +30,25 @@ class Gather:
         timeout: float,
         max_age: float,
         more: Callable[[int], Sequence[str]],
+        reach: int = 0,
     ) -> None:
         self.k = len(names)
         self.began, self.timeout, self.max_age = began, timeout, max_age
-        self._more = more
+        self._more, self._reach = more, reach
         self.asked: list[str] = list(names)
         self.replacements: list[str] = []
         self.zones: dict[str, int] = {}
+        self.late: dict[str, int] = {}  # zones of stale samples that a belief can carry forward
+        self.ages: dict[str, int] = {}  # in ticks, of samples in `zones` and `late`
         self.messages: dict[str, int] = {}
         self.rejected: dict[str, str] = {}
         self._given_up: set[str] = set()
 
-    def receive(self, name: str, zone: int | None, age: float) -> None:
-        """Store a message of an asked robot: its zone index (None: no known zone) and its age [s].
+    def receive(self, name: str, zone: int | None, age: float, ticks: int = 0) -> None:
+        """Store a message of an asked robot: its zone index (None: no known zone) and its age [s] and in ticks.
 
-        A later valid message of the same robot replaces an earlier one; stamps from the future beyond `max_age`
-        are as wrong as stale ones.
+        A stale robot is replaced, but its zone is kept as `late` while a belief can use it. A later valid message of
+        the same robot replaces an earlier one; stamps from the future beyond `max_age` are as wrong as stale ones.
         """
         self.messages[name] = self.messages.get(name, 0) + 1
         if zone is None:
@@ -52,11 +56,15 @@ class Gather:
         elif abs(age) > self.max_age:
             reason = "stale" if age > 0 else "from the future"
         else:
-            self.zones[name] = zone
+            self.zones[name], self.ages[name] = zone, ticks
             self.rejected.pop(name, None)
+            self.late.pop(name, None)
             return
-        if name not in self.zones:
-            self.rejected[name] = reason
+        if name in self.zones:
+            return
+        self.rejected[name] = reason
+        if zone is not None and reason == "stale" and 0 < ticks <= self._reach:
+            self.late[name], self.ages[name] = zone, ticks
 
     def replace(self, now: float) -> list[str]:
         """Robots to ask as well now, instead of those rejected or, late enough, silent."""

@@ -1,7 +1,8 @@
 """The dispatcher as a ROS 2 node: `ros2 run meanfleet dispatcher --ros-args -p config:=FILE -p policy:=FILE`.
 
-Every tick: draw k robots, subscribe to their zones, gather until all answered or the time is up (replacing the
-silent and the stale), decide, publish the priority, destroy the subscriptions.
+Every tick: draw robots, subscribe to their zones, gather until all answered or the time is up (replacing the silent
+and the stale), decide, publish the priority, destroy the subscriptions. An observer with a belief takes in stale
+samples too, with their age.
 
 Parameters:
     config (string): configuration (YAML).
@@ -10,11 +11,15 @@ Parameters:
     k (int, 0): robots polled per tick; 0: as the configuration says.
     seed (int, 0): draws of robots and of the priority.
     rule (string, learned): learned, hold or random.
+    observer (string, ""): memoryless, dirichlet or particle; empty: as the configuration says.
+    sampling (string, ""): uniform, oldest, stratified, nearest or weighted; empty: as the configuration says.
+    rho (double, 0): share of the belief that survives a tick; 0: as the configuration or the policy says.
     checkpoint (string, ""): file in which the state is kept; an existing one is resumed.
     startup_timeout (double, 20): [s, wall] to wait for all robots before the first tick.
 
 Subscribes: <robot>/zone (std_msgs/Header), k of them per tick, latched.
-Publishes: priority_zone (std_msgs/Header, latched), diagnostics (diagnostic_msgs/DiagnosticArray).
+Publishes: priority_zone (std_msgs/Header, latched), diagnostics (diagnostic_msgs/DiagnosticArray): the tick with its
+samples, their ages and weights, the belief, its entropy, effective sample size and surprise, and the decision.
 """
 
 from __future__ import annotations
@@ -34,9 +39,9 @@ from meanfleet.files import write_json
 from meanfleet.ros.node import DIAGNOSTICS, LATCHED, Signals, WorkingNode, refuse_second, run
 
 from .conversions import priority_message, report_message, zone_sample
-from .dispatcher import Dispatcher
 from .gather import Gather
 from .report import tick_report
+from .steering import Steering
 
 WAIT = 0.02  # [s, wall] longest wait between two looks at the clock
 
@@ -47,14 +52,15 @@ class DispatcherNode(WorkingNode):
     def __init__(self, stopped: Signals) -> None:
         super().__init__("dispatcher")
         self.config = self.configuration()
-        settings = self.config.dispatcher
-        self.dispatcher = Dispatcher(
-            self.policies(self.config),
-            self.config.robots,
-            self.parameter("k", 0) or settings.k,
-            seed=self.parameter("seed", 0),
-            dynamics=settings.priority_dynamics,
-            rule=self.parameter("rule", "learned"),
+        bundle = self.policies(self.config)
+        steering = Steering(
+            self.parameter("k", 0) or None,
+            self.parameter("observer", ""),
+            self.parameter("sampling", ""),
+            self.parameter("rho", 0.0) or None,
+        )
+        self.dispatcher = steering.dispatcher(
+            self.config, bundle, self.parameter("seed", 0), self.parameter("rule", "learned")
         )
         self.zone_index = {name: i for i, name in enumerate(self.config.zones)}
         self.checkpoint = self.parameter("checkpoint", "")
@@ -103,7 +109,10 @@ class DispatcherNode(WorkingNode):
     def _begin(self) -> None:
         settings = self.config.dispatcher
         names = self.dispatcher.sample()
-        self.gather = Gather(names, time.monotonic(), settings.gather_timeout, settings.max_age, self.dispatcher.more)
+        dispatcher = self.dispatcher
+        self.gather = Gather(
+            names, time.monotonic(), settings.gather_timeout, settings.max_age, dispatcher.more, dispatcher.reach
+        )
         self._ask(names)
 
     def _ask(self, names: tuple[str, ...] | list[str]) -> None:
@@ -115,7 +124,8 @@ class DispatcherNode(WorkingNode):
     def _store(self, name: str, message: Any) -> None:
         if self.gather is not None:
             zone, stamp = zone_sample(message, self.zone_index)
-            self.gather.receive(name, zone, self.ros_time() - stamp)
+            ticks = max(round((self.stamp - stamp) / self.config.dispatcher.tick), 0)
+            self.gather.receive(name, zone, self.ros_time() - stamp, ticks)
 
     def _continue(self, gather: Gather) -> float:
         now = time.monotonic()
@@ -130,13 +140,15 @@ class DispatcherNode(WorkingNode):
         return 0.0
 
     def _decide(self, gather: Gather, gather_seconds: float) -> None:
-        self.dispatcher.observe(gather.zones)
+        self.dispatcher.observe(gather.zones | gather.late, gather.ages)
         self.dispatcher.decide()
         decision = self.dispatcher.last
         assert decision is not None
         self.priority_publisher.publish(priority_message(self.config.zones[decision.priority], self.stamp))
         clashes = max(self.count_publishers("priority_zone") - 1, 0)
-        report = tick_report(gather, decision, self.config.zones, self.stamp, gather_seconds, self.skipped, clashes)
+        report = tick_report(
+            gather, decision, self.dispatcher, self.config.zones, self.stamp, gather_seconds, self.skipped, clashes
+        )
         self.diagnostics.publish(report_message(report))
         if report.level != "ok":
             self.get_logger().warning(report.message, throttle_duration_sec=5.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from .dispatcher import Decision
+from .dispatcher import Decision, Dispatcher
 from .gather import Gather
 
 
@@ -18,6 +18,10 @@ class TickReport:
         missing: asked robots that sent nothing.
         stale: asked robots whose sample was refused, with the reason.
         clashes: other publishers of the priority seen in the graph.
+        kappa: κ of the filter asked at the belief; None if none was.
+        heard: the answers the decision used, by robot: zone, age in ticks, weight.
+        belief: Dirichlet weights per zone when it decided; `mean`, `entropy`, `effective`, `surprise`, `rho` as in
+            `observers.Belief`. The next tick's starts from rho · belief P̃[priority].
     """
 
     tick: int
@@ -39,11 +43,26 @@ class TickReport:
     next_priority: str
     skipped: int
     clashes: int
+    observer: str
+    sampling: str
+    kappa: int | None
+    heard: dict[str, tuple[str, int, float]]
+    belief: list[float]
+    mean: list[float]
+    entropy: float
+    effective: float
+    surprise: float
+    rho: float
+
+    @property
+    def held(self) -> bool:
+        """Whether the priority was held for lack of samples, or by rule."""
+        return self.table_k is None and self.kappa is None
 
     @property
     def level(self) -> str:
         """ok: complete; warn: decided on fewer; error: held, or somebody else steers as well."""
-        if self.clashes or self.table_k is None:
+        if self.clashes or self.held:
             return "error"
         return "ok" if self.complete else "warn"
 
@@ -51,8 +70,10 @@ class TickReport:
     def message(self) -> str:
         """The tick in one line."""
         text = f"tick {self.tick}: priority {self.priority}, {self.answered}/{self.k} robots answered"
-        if self.table_k is None:
+        if self.held:
             text += ", holding"
+        elif self.kappa is not None:
+            text += f", belief worth {self.effective:.1f} robots"
         elif not self.complete:
             text += f", decided on {self.table_k}"
         if self.clashes:
@@ -67,6 +88,7 @@ class TickReport:
 def tick_report(
     gather: Gather,
     decision: Decision,
+    dispatcher: Dispatcher,
     zone_names: tuple[str, ...],
     stamp: float,
     gather_seconds: float,
@@ -74,6 +96,7 @@ def tick_report(
     clashes: int,
 ) -> TickReport:
     """Put a tick's gathering and decision together."""
+    belief = decision.belief
     return TickReport(
         tick=decision.tick,
         stamp=stamp,
@@ -94,4 +117,14 @@ def tick_report(
         next_priority=zone_names[decision.next_priority],
         skipped=skipped,
         clashes=clashes,
+        observer=dispatcher.observer,
+        sampling=dispatcher.polling.design.name,
+        kappa=decision.kappa,
+        heard={name: (zone_names[answer.zone], answer.age, answer.weight) for name, answer in decision.heard.items()},
+        belief=list(belief.alpha),
+        mean=list(belief.mean),
+        entropy=belief.entropy,
+        effective=belief.effective,
+        surprise=belief.surprise,
+        rho=belief.rho,
     )

@@ -125,6 +125,21 @@ class DispatcherConfig(Section):
     gather_timeout: Positive = Field(0.5, description="[s, wall time]")
     max_age: Positive = Field(2.0, description="[s, ROS time]")
     priority_dynamics: Literal["model", "direct"] = "model"
+    observer: Literal["memoryless", "dirichlet", "particle"] = "memoryless"
+    rho: float | None = Field(None, gt=0, le=1, description="of the belief that survives a tick; None: the bundle's")
+    particles: int = Field(1000, ge=2, le=1_000_000)
+    sampling: Literal["uniform", "oldest", "stratified", "nearest", "weighted"] = "uniform"
+    position: tuple[Finite, Finite] | None = Field(None, description="[m] x, y: sampling nearest polls nearest to it")
+    probabilities: dict[str, NonNegative] = Field({}, description="of robots in sampling weighted, relative; others 1")
+    polls_per_minute: Positive | None = Field(None, description="[1/min, ROS time] instead of k; None: k counts")
+
+    @model_validator(mode="after")
+    def _design_is_whole(self) -> Self:
+        if self.sampling == "nearest" and self.position is None:
+            raise ValueError("sampling: nearest needs 'position', [x, y] in [m]")
+        if self.sampling == "weighted" and not self.probabilities:
+            raise ValueError("sampling: weighted needs 'probabilities' of some robots")
+        return self
 
 
 class RobotConfig(Section):
@@ -179,6 +194,33 @@ class SolverConfig(Section):
     eta: NonNegative = Field(0.0, description="UPDATE's tolerance: an improvement must exceed it")
     kappa: int = Field(20, ge=0, le=100, description="robots of the system that tables for fewer derive from; 0: none")
     rollouts: int = Field(4000, ge=250, description="of n robots, per candidate at most, to choose what runs them best")
+    filtering: bool = Field(True, description="also find what a dispatcher that remembers decides with; needs kappa")
+    rho: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
+        (1.0, 0.98, 0.95, 0.9), min_length=1, description="shares of the belief kept per tick, to choose from"
+    )
+    observer: Literal["memoryless", "dirichlet"] = Field(
+        "memoryless", description="the dispatcher whose return chooses the robots' policy"
+    )
+
+    def for_observer(self, observer: str | None) -> SolverConfig:
+        """The same settings with the robots' policy chosen for another dispatcher (None: unchanged).
+
+        Raises:
+            UserError: unknown, or not possible with the other settings.
+        """
+        if observer is None:
+            return self
+        if observer not in ("memoryless", "dirichlet"):
+            raise UserError(f"observer {observer!r} is unknown: expected memoryless or dirichlet")
+        if observer == "dirichlet" and not (self.filtering and self.kappa):
+            raise UserError("observer dirichlet needs solver.filtering and solver.kappa > 0 in the configuration")
+        return self.model_copy(update={"observer": observer})
+
+    @model_validator(mode="after")
+    def _belief_for_observer(self) -> Self:
+        if self.observer == "dirichlet" and not (self.filtering and self.kappa):
+            raise ValueError("observer: dirichlet needs filtering and kappa > 0")
+        return self
 
 
 class Config(Section):
@@ -202,6 +244,15 @@ class Config(Section):
                 f"robot.heartbeat: {self.robot.heartbeat} s is more than half of dispatcher.max_age "
                 f"({self.dispatcher.max_age} s), so samples of healthy robots would be dropped as stale"
             )
+        strangers = [name for name in self.dispatcher.probabilities if name not in set(self.robots)]
+        if strangers:
+            raise ValueError(
+                f"dispatcher.probabilities: {strangers[0]!r} is not in the fleet{suggestion(strangers[0], self.robots)}"
+            )
+        if self.dispatcher.probabilities and not any(
+            self.dispatcher.probabilities.get(name, 1.0) > 0 for name in self.robots
+        ):
+            raise ValueError("dispatcher.probabilities: every robot's is 0, so nobody would ever be polled")
         return self
 
     @property

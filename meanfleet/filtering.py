@@ -23,6 +23,49 @@ FloatArray = NDArray[np.float64]
 Deciding = Literal["nearest", "interpolated", "posterior"]
 DECIDING: tuple[Deciding, ...] = get_args(Deciding)
 
+# Adaptive forgetting: share of the surprise level that a tick keeps, level that chance reaches, and how fast ρ falls.
+KEEP, SLACK, GAIN = 0.9, 0.5, 0.5
+
+
+def surprise(alpha: ArrayLike, sample: ArrayLike) -> float:
+    """How much less likely the sampled histogram [zone] is than the belief α [zone] expected, in standard units.
+
+    With L the log-probability of the histogram under the belief (Dirichlet–multinomial), this is (E L − L)/√((S−1)/2):
+    on average 0 when the belief is right, and for large samples with a deviation of about 1 (a χ²-law with S − 1
+    degrees of freedom, halved). L is a sum over zones, so E L follows from every zone's own beta–binomial law.
+    """
+    weights, counts = np.asarray(alpha, dtype=np.float64), np.asarray(sample)
+    k, total, gap = int(counts.sum()), float(weights.sum()), 0.0
+    if k == 0 or len(weights) < 2:
+        return 0.0
+    for own, seen in zip(weights.tolist(), counts.tolist(), strict=True):
+        other, chance, term = total - own, 1.0, 0.0  # of c robots here, up to a factor; Γ(α+c)/(Γ(α)c!) as a logarithm
+        mass = mean = actual = 0.0
+        for c in range(k + 1):
+            if c > 0:
+                chance *= (k - c + 1) / c * (own + c - 1) / (other + k - c)
+                term += math.log((own + c - 1) / c)
+            mass += chance
+            mean += chance * term
+            if c == seen:
+                actual = term
+        gap += mean / mass - actual
+    return gap / math.sqrt((len(weights) - 1) / 2)
+
+
+def forgetting(rho: float, level: float, alpha: ArrayLike, sample: ArrayLike) -> tuple[float, float]:
+    """The ρ of this tick and the new surprise level, given the belief α [zone] before this tick's sample is added.
+
+    A wrong model of the robots shows as surprise that lasts. The level is its running mean, 0 at the start,
+
+        level ← KEEP·level + (1 − KEEP)·surprise(α, sample)        ρ_t = ρ·exp(−GAIN·max(0, level − SLACK))
+
+    A tick without samples leaves the level as it is.
+    """
+    if np.sum(sample) > 0:
+        level = KEEP * level + (1 - KEEP) * surprise(alpha, sample)
+    return rho * math.exp(-GAIN * max(0.0, level - SLACK)), level
+
 
 @dataclass(frozen=True)
 class FilterSetting:
@@ -32,11 +75,13 @@ class FilterSetting:
         rho: share of the belief that survives a tick, in (0, 1].
         deciding: how Q_κ is asked, see `FilterModel.values`.
         fleet: what that earned in the n-robot system: mean, error, rollouts, horizon, n and the like; JSON-ready.
+        adaptive: whether surprise makes it forget faster, see `forgetting`.
     """
 
     rho: float
     deciding: Deciding
     fleet: Mapping[str, Any]
+    adaptive: bool = True
 
     def __post_init__(self) -> None:
         if not 0 < self.rho <= 1:

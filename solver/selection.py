@@ -23,7 +23,9 @@ from .game import FloatArray, Game
 Progress = Callable[[str, float], None]
 ROUNDS = 4  # of derived tables
 SCREEN = 500  # rollouts that decide whose law the next derived table answers
-LAW, SCREENING, RACE, FRESH = range(4)  # random streams apart from each other
+LAW, SCREENING, RACE, FRESH, FILTER, DECISION, FILTER_FRESH, ROBOTS, ROBOTS_FRESH = range(
+    9
+)  # random streams apart from each other
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +46,7 @@ class Selection:
     settings: SolverConfig
     seed: int
     progress: Progress | None = None
-    _references: list[tuple[FloatArray, Reference | None]] = field(default_factory=list)
+    _references: list[tuple[FloatArray, int, Reference | None]] = field(default_factory=list)
 
     def fleet(self, k: int) -> Fleet:
         """The fleet, of k robots at least."""
@@ -63,14 +65,14 @@ class Selection:
         """
         tables = dict([own] if own else []) | plain_tables(self.game, k)
         pool = distinct(Candidate(name, robots, table, local_policy) for name, table in tables.items())
-        source = self._reference(local_policy, min(self.settings.kappa, max(self.n, k)))
+        source = self.reference(local_policy, k)
         return pool if source is None else self._derive(k, robots, pool, source)
 
     def choose(self, k: int, candidates: Sequence[Candidate]) -> Choice:
         """The best of the candidates in the n-robot system."""
-        raced = race(self.fleet(k), candidates, self.settings.rollouts, self._stream(RACE, k))
+        raced = race(self.fleet(k), candidates, self.settings.rollouts, self.stream(RACE, k))
         winner = raced.winner
-        return Choice(winner, *report(raced, winner, self.settings.rollouts, self._stream(FRESH, k)))
+        return Choice(winner, *report(raced, winner, self.settings.rollouts, self.stream(FRESH, k)))
 
     def _derive(self, k: int, robots: str, pool: list[Candidate], source: Reference) -> list[Candidate]:
         """The pool and tables derived from κ robots, each answering the law of the best table before it."""
@@ -81,11 +83,11 @@ class Selection:
         best, answered, rivals = naive, [naive], pool
         for turn in range(ROUNDS):
             if turn:
-                best = race(fleet, rivals, SCREEN, self._stream(SCREENING, k)).winner
+                best = race(fleet, rivals, SCREEN, self.stream(SCREENING, k)).winner
                 if any(best.same_as(other) for other in answered):
                     break
                 answered.append(best)
-            fleets = visited_fleets(fleet, best.table, best.local_policy, self._stream(LAW, k, turn))
+            fleets = visited_fleets(fleet, best.table, best.local_policy, self.stream(LAW, k, turn))
             table = source.derived(k, fleets)
             name = f"derived {turn + 1}, κ = {source.kappa}"
             newest = Candidate(name, robots, table, source.local_policy)
@@ -95,13 +97,16 @@ class Selection:
                 self.progress("derived", float(k))
         return pool
 
-    def _reference(self, local_policy: FloatArray, kappa: int) -> Reference | None:
-        for policy, known in self._references:
-            if np.array_equal(policy, local_policy) and (known is None or known.kappa <= kappa):
+    def reference(self, local_policy: FloatArray, k: int, share: float = 1.0) -> Reference | None:
+        """Q_κ under a π_l for about the settings' κ, or a share of it, never more than the fleet of k robots polled."""
+        kappa = int(share * min(self.settings.kappa, max(self.n, k)))
+        for policy, wanted, known in self._references:
+            if wanted == kappa and np.array_equal(policy, local_policy):
                 return known
         found = reference(self.game, local_policy, kappa)
-        self._references.append((local_policy, found))
+        self._references.append((local_policy, kappa, found))
         return found
 
-    def _stream(self, purpose: int, *which: int) -> Seed:
+    def stream(self, purpose: int, *which: int) -> Seed:
+        """Random numbers of one purpose, apart from all others."""
         return (self.seed, purpose, *which)

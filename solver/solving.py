@@ -16,6 +16,8 @@ from meanfleet.errors import UserError
 
 from .alternation import Equilibrium, best_equilibrium, starting_policies
 from .checkpoint import Checkpoint
+from .filter_robots import SHORTEST_WAY, Fitted, fitted_robots
+from .filter_selection import FilterSelection
 from .fleet.candidates import BEST_RESPONSE, EQUILIBRIUM, Candidate, distinct
 from .fleet.robots import best_blind
 from .game import FloatArray, Game
@@ -27,6 +29,7 @@ from .selection import Choice, Selection
 from .surrogate import KRobotSystem
 
 Progress = Callable[[str, float], None]
+Robots = tuple[str, FloatArray]  # name and π_l [z, s_g, a]
 LADDER = (1, 2, 5, 10, 20, 50, 100)
 
 
@@ -52,7 +55,9 @@ def solve(
 
     The alternation runs at the largest exact k. At the largest k every candidate dispatch table is tried on n robots,
     with the π_l found, with robots that take the shortest way, and with robots at their best under a dispatcher that
-    asks nobody. The best π_l stays, and for every k the best table with it.
+    asks nobody. The best π_l stays, and for every k the best table with it. With `settings.observer` "dirichlet" π_l is
+    fitted to the dispatcher that remembers instead. With `settings.filtering` the bundle also holds what that
+    dispatcher decides with.
     Where the exact backup is out of reach the sampled one takes its place, and the table's certificate says so.
 
     Args:
@@ -85,7 +90,12 @@ def solve(
         equilibrium = _equilibrium(game, leads, settings, seed, progress, Checkpoint(checkpoint, key))
         proof = equilibrium.certificate(settings.tolerance).as_dict()
         responses = Responses(game, equilibrium, settings.tolerance, tuple(exact), samples, seed, parameterization)
-        local_policy, tables = _tables(ks, responses, Selection(game, n, settings, seed, progress), progress)
+        selection = Selection(game, n, settings, seed, progress)
+        filters = FilterSelection(selection)
+        fitted = _fitted(ks, responses, filters) if settings.observer == "dirichlet" else None
+        robots, tables = _tables(ks, responses, selection, progress, fitted)
+        dispatches = {table.k: table.dispatch for table in tables}
+        filtering = filters.choose(*robots, dispatches) if settings.filtering else None
     lead = equilibrium.surrogate.system.k
     how: dict[str, Any] = {
         "settings": settings.model_dump(mode="json")
@@ -102,7 +112,9 @@ def solve(
         "versions": {"meanfleet": meanfleet.__version__}
         | {name: importlib.metadata.version(name) for name in ("numpy", "numba", "scipy")},
     }
-    return PolicyBundle(game=game, local_policy=local_policy, tables=tables, how=how)
+    if fitted is not None:
+        how["robots"] = fitted.report
+    return PolicyBundle(game=game, local_policy=robots[1], tables=tables, how=how, filtering=filtering)
 
 
 def _equilibrium(
@@ -133,35 +145,47 @@ def _equilibrium(
 
 
 def _tables(
-    ks: Sequence[int], responses: Responses, selection: Selection, progress: Progress | None
-) -> tuple[FloatArray, tuple[Table, ...]]:
-    """The π_l that serves the largest k best, and for every k, ascending, the best table with it."""
+    ks: Sequence[int],
+    responses: Responses,
+    selection: Selection,
+    progress: Progress | None,
+    fitted: Fitted | None,
+) -> tuple[Robots, tuple[Table, ...]]:
+    """The π_l that serves the largest k best, or that fitted to an observer, and for every k the best table with it."""
     tables: list[Table] = []
-    robots: Candidate | None = None
+    robots = None if fitted is None else (fitted.robots, fitted.local_policy)
     for k in sorted(ks, reverse=True):
         if progress is not None:
             progress("table", float(k))
         choice = _with_any_robots(k, responses, selection) if robots is None else _with(k, robots, responses, selection)
-        robots = choice.winner
+        best = choice.winner
+        robots = (best.robots, best.local_policy)
         fleet = choice.estimate.as_dict() | {"n": selection.fleet(k).n}
-        certificate = responses.to(k, robots.local_policy).certificate(robots.table)
-        tables.append(
-            Table(k=k, dispatch=robots.table, certificate=certificate | {"fleet": fleet, "rule": choice.rule})
-        )
+        certificate = responses.to(k, best.local_policy).certificate(best.table)
+        tables.append(Table(k=k, dispatch=best.table, certificate=certificate | {"fleet": fleet, "rule": choice.rule}))
     assert robots is not None
-    return robots.local_policy, tuple(tables[::-1])
+    return robots, tuple(tables[::-1])
+
+
+def _known_robots(responses: Responses) -> dict[str, FloatArray]:
+    """The equilibrium's π_l, the shortest way, and the best under a dispatcher that asks nobody, by name."""
+    blind, unasked = best_blind(responses.game)
+    return {
+        EQUILIBRIUM: responses.equilibrium.policy,
+        SHORTEST_WAY: shortest_way(responses.game),
+        f"best under {blind}": unasked,
+    }
+
+
+def _fitted(ks: Sequence[int], responses: Responses, filters: FilterSelection) -> Fitted:
+    """The robots' π_l for the dispatcher that remembers and polls the largest k."""
+    return fitted_robots(filters, _known_robots(responses), max(ks))
 
 
 def _with_any_robots(k: int, responses: Responses, selection: Selection) -> Choice:
     """The best table for k robots with the equilibrium's π_l, the shortest way, or the best under a blind rule."""
-    blind, unasked = best_blind(selection.game)
-    known = {
-        EQUILIBRIUM: responses.equilibrium.policy,
-        "shortest way": shortest_way(selection.game),
-        f"best under {blind}": unasked,
-    }
     pool: list[Candidate] = []
-    for name, policy in known.items():
+    for name, policy in _known_robots(responses).items():
         # A best response to a π_l that may not win is not worth its backups yet.
         own = (EQUILIBRIUM, responses.to(k, policy).table) if name == EQUILIBRIUM else None
         pool += selection.candidates(k, policy, name, own)
@@ -173,8 +197,8 @@ def _with_any_robots(k: int, responses: Responses, selection: Selection) -> Choi
     return selection.choose(k, distinct([*pool, best]))
 
 
-def _with(k: int, robots: Candidate, responses: Responses, selection: Selection) -> Choice:
-    """The best table for k robots with the π_l of a candidate."""
-    name = EQUILIBRIUM if robots.robots == EQUILIBRIUM else BEST_RESPONSE
-    own = (name, responses.to(k, robots.local_policy).table)
-    return selection.choose(k, selection.candidates(k, robots.local_policy, robots.robots, own))
+def _with(k: int, robots: Robots, responses: Responses, selection: Selection) -> Choice:
+    """The best table for k robots with a named π_l."""
+    robots_name, policy = robots
+    own = (EQUILIBRIUM if robots_name == EQUILIBRIUM else BEST_RESPONSE, responses.to(k, policy).table)
+    return selection.choose(k, selection.candidates(k, policy, robots_name, own))

@@ -144,10 +144,21 @@ def test_an_out_folder_that_cannot_be_written(folder: Path) -> None:
 
 def test_unknown_rules_and_backends(folder: Path) -> None:
     assert "rule 'learnt' is unknown" in refused(folder, *SIMULATE, "--rule", "learnt")
+    assert "observer 'kalman' is unknown" in refused(folder, *SIMULATE, "--observer", "kalman")
+    assert "sampling 'quota' is unknown" in refused(folder, *SIMULATE, "--sampling", "quota")
+    assert "rho = 1.5" in refused(folder, *SIMULATE, "--observer", "dirichlet", "--rho", "1.5")
     assert "backend 'gazebo' is unknown" in refused(folder, *SIMULATE, "--backend", "gazebo")
     assert "no window" in refused(folder, *SIMULATE, "--gui")
     assert "game.P_l.counted" in refused(folder, "count", "fleet.yaml")
     assert "model backend" in refused(folder, "count", "fleet.yaml", "-o", "counts.yaml")
+
+
+def test_observers_and_regrets_that_make_no_sense(folder: Path) -> None:
+    choose = ("choose-k", "fleet.yaml")
+    assert "observer 'particle' is unknown" in refused(folder, *SOLVE, "--observer", "particle")
+    assert "observer 'forgetful' is unknown" in refused(folder, *choose, "--observer", "dirichlet,forgetful")
+    assert "regret 2: expected a share" in refused(folder, *choose, "--regret", "2")
+    assert "largest k 7: expected 1 to all n = 6" in refused(folder, *choose, "--largest", "7")
 
 
 def test_an_unknown_option_or_command_exits_with_2(folder: Path) -> None:
@@ -212,6 +223,27 @@ def test_inspect_tells_what_is_in_the_file(folder: Path) -> None:
     for certificate in value["certificates"].values():
         assert certificate["rule"]["name"] in text.stdout
         assert f"{certificate['fleet']['mean']:.2f} ± {certificate['fleet']['error']:.2f}" in text.stdout
+    assert f"remembers (κ = {value['filtering']['kappa']})" in text.stdout
+    for setting in value["filtering"]["settings"].values():
+        assert f"{setting['fleet']['lead']['low']:.2f} … {setting['fleet']['lead']['high']:.2f}" in text.stdout
+
+
+def test_solving_for_an_observer_is_noted_and_inspect_tells_the_gain(folder: Path) -> None:
+    value = printed(folder, "solve", "fleet.yaml", "-k", "1", "-o", "policy.npz", "--observer", "dirichlet")
+    gain = value["how"]["robots"]["gain_over"]["shortest way"]
+    text = " ".join(meanfleet(folder, "inspect", "policy.npz").stdout.split())
+    assert f"{gain['low']:.2f} … {gain['high']:.2f} more than with robots' policy 'shortest way'" in text
+
+
+def test_choose_k_names_a_k_and_the_messages_it_saves(folder: Path) -> None:
+    """Six robots, one tick a second: k of them polled are 60·k messages a minute."""
+    value = printed(folder, "choose-k", "fleet.yaml", "--regret", "0.5", "--rollouts", "500")
+    assert set(value["observers"]) == {"memoryless", "dirichlet"}
+    for answer in value["observers"].values():
+        assert answer["messages_per_minute"] == {"needed": 60 * answer["k"], "saved": 60 * (6 - answer["k"])}
+    text = meanfleet(folder, "choose-k", "fleet.yaml", "--regret", "0.5", "--rollouts", "500", "-p", "policy.npz")
+    assert text.returncode == 0, text.stderr
+    assert "dirichlet, lost: k = 1:" in text.stdout
 
 
 def test_simulate_repeats_with_its_seed(folder: Path) -> None:
@@ -257,3 +289,13 @@ def test_help_of_every_command_contains_an_example(tmp_path: Path, command: str)
 
 def test_version_is_the_packages(tmp_path: Path) -> None:
     assert meanfleet(tmp_path, "--version").stdout.strip() == __version__
+
+
+def test_a_dispatcher_that_remembers_runs_from_the_command_line(folder: Path) -> None:
+    """k = 3 has no table, but a belief needs none; the same seed gives the same run."""
+    arguments = (*SIMULATE, "-k", "3", "--observer", "dirichlet", "--sampling", "stratified", "--rho", "0.9", "--json")
+    first, same = (meanfleet(folder, *arguments) for _ in range(2))
+    assert first.returncode == 0, first.stderr
+    assert first.stdout == same.stdout
+    said = json.loads(first.stdout)
+    assert (said["observer"], said["sampling"], said["messages"]) == ("dirichlet", "stratified", 15)

@@ -324,3 +324,15 @@ def test_a_row_never_counted_without_a_prior_is_no_law(tmp_path: Path) -> None:
     game = config.game.model_copy(update={"P_l": CountedTransition(counted="fleet.counts.yaml", prior=0)})
     with pytest.raises(UserError, match="P_l: zone 1 was never counted under move 2"):
         Game.from_config(config.model_copy(update={"game": game}))
+
+
+@pytest.mark.parametrize("change", [{"kappa": 0}, {"filtering": False}], ids=str)
+def test_robots_are_fitted_to_an_observer_only_where_there_is_one(tmp_path: Path, change: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match="observer: dirichlet needs"):
+        counted(tmp_path, solver=change | {"observer": "dirichlet"})
+
+
+@pytest.mark.parametrize("rho", [[], [0.0], [1.1]], ids=str)
+def test_a_belief_keeps_a_share_of_itself(tmp_path: Path, rho: list[float]) -> None:
+    with pytest.raises(UserError, match=r"solver\.rho"):
+        counted(tmp_path, solver={"rho": rho})

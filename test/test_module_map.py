@@ -182,6 +182,9 @@ ROBOT_SIDE = [
     "meanfleet.dispatcher_node.dispatcher",
     "meanfleet.dispatcher_node.gather",
     "meanfleet.dispatcher_node.report",
+    "meanfleet.dispatcher_node.steering",
+    "meanfleet.dispatcher_node.observers",
+    "meanfleet.dispatcher_node.sampling",
     "meanfleet.robot_node.robot",
     "meanfleet.robot_node.team",
 ]

@@ -8,7 +8,7 @@ import typer
 
 import meanfleet
 
-from . import demonstrating, inspecting, running, simulating, solving, sweeping
+from . import choosing, demonstrating, inspecting, running, simulating, solving, sweeping
 
 app = typer.Typer(
     help="A fleet dispatcher that polls k robots instead of n: solve, simulate, run over ROS 2.",
@@ -34,6 +34,7 @@ def _root(
 
 app.command("solve")(solving.solve_command)
 app.command("sweep")(sweeping.sweep_command)
+app.command("choose-k")(choosing.choose_k_command)
 app.command("inspect")(inspecting.inspect_command)
 app.command("simulate")(simulating.simulate_command)
 app.command("compare")(simulating.compare_command)

@@ -20,6 +20,17 @@ Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed; same seed, same 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, nothing else.")]
 Fleet = Annotated[int | None, typer.Option("--n", "-n", min=1, help="Robots (default: the configuration's).")]
 Polled = Annotated[int | None, typer.Option("--k", "-k", min=1, help="Robots polled per tick.")]
+ObserverName = Annotated[
+    str, typer.Option("--observer", help="memoryless, dirichlet or particle (default: the configuration's).")
+]
+SamplingName = Annotated[
+    str,
+    typer.Option("--sampling", help="uniform, oldest, stratified, nearest or weighted (default: the configuration's)."),
+]
+Rho = Annotated[
+    float | None,
+    typer.Option("--rho", help="Share of the belief that survives a tick (default: the configuration's or policy's)."),
+]
 BackendName = Annotated[str | None, typer.Option("--backend", help="bullet, kinematic or model.")]
 
 console = Console(highlight=False)
@@ -70,5 +81,6 @@ def solving_note(label: str, value: float) -> str:
         "gap": "dispatcher's gap {:.1e}",
         "table": "choosing the table for k = {:.0f}",
         "derived": "deriving tables for k = {:.0f}",
+        "belief": "tuning the dispatcher that remembers for k = {:.0f}",
     }
     return notes[label].format(value)

@@ -20,6 +20,9 @@ from .running import headline, start
 FLEETS = (25, 50, 200)  # other fleet sizes, run briefly for the messages
 SEEDS = 3  # seeds on which the rules are compared
 BRIEF = 10  # ticks of the brief runs
+FEW = 1  # robots polled per tick by the dispatcher that remembers
+SHORT = 48  # ticks of its run over ROS, at most, and of the paired runs
+PAIRS = 10  # seeds of these
 
 
 def demo_command(
@@ -30,26 +33,26 @@ def demo_command(
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
-    """Solve the demo's game, run it over ROS 2 and PyBullet, compare the dispatcher with plain rules, draw figures.
+    """Solve the demo's game, run it over ROS 2 and PyBullet, compare dispatchers, draw figures.
 
     Example: meanfleet demo --ticks 120 --out out/demo
     """
     from meanfleet.running import figures
-    from meanfleet.running.comparing import compare
+    from meanfleet.running.comparing import compare, compare_memory
     from meanfleet.running.record import RunRecord
 
     writable_folder(out)
     path = config_file("demo.yaml")
     config = Config.from_yaml(path).with_robots(n)
-    _say(json, f"1/4 policies for k = {k}")
+    _say(json, f"1/5 policies for k = {k}")
     policy = _solved(config, k, seed, out / "policy.npz", json)
     bundle = PolicyBundle.load(policy)
 
-    _say(json, f"2/4 {n} robots, {ticks} ticks of {config.dispatcher.tick:g} s over ROS 2 and PyBullet")
+    _say(json, f"2/5 {n} robots, {ticks} ticks of {config.dispatcher.tick:g} s over ROS 2 and PyBullet")
     summary = _run(path, policy, n, k, ticks, seed, out, "", config, json)
     live = RunRecord.load(out).trajectory(config, bundle)
 
-    _say(json, f"3/4 the same world under plain rules, {SEEDS} seeds each, in one process")
+    _say(json, f"3/5 the same world under plain rules, {SEEDS} seeds each, in one process")
     seeds = range(seed, seed + SEEDS)
     with bar("comparing", 3 * SEEDS, json) as advance:
         comparison, runs = compare(
@@ -57,7 +60,36 @@ def demo_command(
         )
     summary["comparison"] = comparison.summary()
 
-    _say(json, f"4/4 messages with {', '.join(map(str, FLEETS))} robots, {BRIEF} ticks each over ROS 2")
+    _say(
+        json,
+        f"4/5 the dispatcher that remembers, k = {FEW}: the same seed over ROS 2, then {PAIRS} seeds in one process",
+    )
+    short = min(ticks, SHORT)
+    remembered = _run(path, policy, n, FEW, short, seed, out / "filtering", "", config, json, "dirichlet")
+    with bar("comparing", 2 * PAIRS, json) as advance:
+        pairs = compare_memory(
+            config,
+            bundle,
+            k=k,
+            few=FEW,
+            ticks=short,
+            seeds=range(seed, seed + PAIRS),
+            backend="kinematic",
+            on_run=lambda done: advance(done, f"run {done}/{2 * PAIRS}"),
+        )
+    summary["filtering"] = {
+        "k": FEW,
+        "against_k": k,
+        "ticks": short,
+        "over_ros": {
+            "filtering": remembered["reward"]["per_tick"],
+            "memoryless": float(live.reward[:short].mean()),
+            "robots_heard_per_tick": remembered["messages"]["robots_heard_per_tick"],
+        },
+        "paired": pairs.summary() | {"backend": "kinematic", "ticks": short},
+    }
+
+    _say(json, f"5/5 messages with {', '.join(map(str, FLEETS))} robots, {BRIEF} ticks each over ROS 2")
     measured = [_messages(summary)]
     for size in FLEETS:
         folder = out / "messages" / f"n{size}"
@@ -80,19 +112,22 @@ def demo_command(
 
 def _solved(config: Config, k: int, seed: int, path: Path, quiet: bool) -> Path:
     """The bundle at `path`, solved unless it is there and fits."""
+    from meanfleet.dispatcher_node.observers import check_observer
     from meanfleet.solver import Game, solve
 
     game = Game.from_config(config)
     if path.exists():
         try:
-            PolicyBundle.load(path, game).require_k(k)
+            bundle = PolicyBundle.load(path, game)
+            bundle.require_k(k)
+            check_observer("dirichlet", bundle)
             return path
         except UserError as error:
             _say(quiet, f"    solving again: {error}")
     with bar("solving", None, quiet) as advance:
         bundle = solve(
             game,
-            k,
+            sorted({FEW, k}),
             seed,
             n=len(config.robots),
             settings=config.solver,
@@ -113,6 +148,7 @@ def _run(
     backend: str,
     config: Config,
     quiet: bool,
+    observer: str = "memoryless",
 ) -> dict[str, Any]:
     """Run the process graph for `ticks` ticks and return its summary."""
     given: dict[str, Any] = {
@@ -122,6 +158,7 @@ def _run(
         "k": k,
         "seed": seed,
         "backend": backend,
+        "observer": observer,
         "duration": ticks * config.dispatcher.tick,
         "out": str(out),
     }
@@ -164,8 +201,30 @@ def _tell(summary: dict[str, Any], out: Path) -> None:
             f"Learned against {rule}: {value['mean']:+.2f} reward per tick on the same {SEEDS} seeds "
             f"(95 %: {value['low']:+.2f} … {value['high']:+.2f})."
         )
+    _tell_memory(summary["filtering"])
     rows = ", ".join(
         f"n = {row['robots']}: {row['received']:.1f} of {row['published']:.0f}" for row in summary["messages_against_n"]
     )
     console.print(f"Messages per tick received, of those published: {rows}.")
     console.print(f"\n{out}/policy.npz, summary.json, run.jsonl, occupancy.png, reward.png, messages.png")
+
+
+def _tell_memory(found: dict[str, Any]) -> None:
+    """Filtering against memoryless, on one seed over ROS and on paired seeds."""
+    live, paired = found["over_ros"], found["paired"]
+    lead = paired["lead"]["memoryless"]
+    if lead["low"] > 0:
+        verdict = "remembering earns more"
+    elif lead["high"] < 0:
+        verdict = "remembering earns less"
+    else:
+        verdict = "no difference is shown"
+    console.print(
+        f"Remembering, k = {found['k']}, against forgetting, k = {found['against_k']}, over ROS 2 on the same seed, "
+        f"{found['ticks']} ticks: {live['filtering']:.2f} against {live['memoryless']:.2f} reward per tick "
+        "(one run each, no error known)."
+    )
+    console.print(
+        f"The same on {len(paired['seeds'])} paired seeds of the kinematic world in one process: "
+        f"{lead['mean']:+.2f} (95 %: {lead['low']:+.2f} … {lead['high']:+.2f}): {verdict}."
+    )

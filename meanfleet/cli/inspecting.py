@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +10,7 @@ import typer
 from rich.table import Table
 
 from meanfleet.bundle import PolicyBundle
+from meanfleet.filtering import FilterModel
 from meanfleet.ring import MOVE_NAMES
 
 from .common import Json, console, print_json
@@ -44,8 +46,17 @@ def describe(bundle: PolicyBundle) -> dict[str, Any]:
         "ks": list(bundle.ks),
         "certificates": {str(k): certificate for k, certificate in bundle.certificate.items()},
         "local_policy": bundle.local_policy.tolist(),
+        "filtering": _filtering(bundle),
         "how": bundle.how,
     }
+
+
+def _filtering(bundle: PolicyBundle) -> dict[str, Any] | None:
+    """κ, and by k how a dispatcher that remembers runs; None for a bundle without."""
+    model = bundle.filtering
+    if model is None:
+        return None
+    return {"kappa": model.kappa, "settings": {str(k): asdict(setting) for k, setting in model.settings.items()}}
 
 
 def show(bundle: PolicyBundle) -> None:
@@ -73,6 +84,11 @@ def show(bundle: PolicyBundle) -> None:
     if rules:
         console.print(_rule_table(rules, fleet["n"]))
         console.print("lead: difference of returns under common random numbers, 95 % interval.")
+    if bundle.filtering is not None:
+        console.print(_filter_table(bundle.filtering))
+        console.print("lead: over the memoryless table of the same k under common random numbers, 95 % interval.")
+    for step in bundle.how.get("robots", {}).get("gain_over", {}).items():
+        console.print(_gain(*step))
     console.print(_policy_table(bundle))
 
 
@@ -84,6 +100,26 @@ def _show_equilibrium(found: dict[str, Any]) -> None:
             f"dispatcher's gap ≤ {proof['global_gap']:.1e}, robots' gap {proof['local_gap_low']:.4f} … "
             f"{proof['local_gap_high']:.2f} ({proof['local_kind']})"
         )
+
+
+def _filter_table(model: FilterModel) -> Table:
+    fleet = next(iter(model.settings.values())).fleet
+    table = Table(title=f"a dispatcher that remembers (κ = {model.kappa})")
+    for heading in ("k", "ρ", "deciding", f"return, n = {fleet.get('n', '?')}", "lead over the table"):
+        table.add_column(heading, justify="right")
+    for k, setting in sorted(model.settings.items()):
+        known, lead = setting.fleet, setting.fleet.get("lead")
+        value = f"{known['mean']:.2f} ± {known['error']:.2f}" if "mean" in known else "–"
+        ahead = "–" if lead is None else f"{lead['low']:.2f} … {lead['high']:.2f}"
+        table.add_row(str(k), f"{setting.rho:g}", setting.deciding, value, ahead)
+    return table
+
+
+def _gain(other: str, gain: dict[str, Any]) -> str:
+    return (
+        f"robots fitted to the dispatcher that remembers: {gain['low']:.2f} … {gain['high']:.2f} more "
+        f"than with robots' policy '{other}' (95 %)"
+    )
 
 
 def _kinds(bundle: PolicyBundle) -> dict[str, list[int]]:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from .common import BackendName, Json, Seed, console, print_json
+from .common import BackendName, Json, ObserverName, Rho, SamplingName, Seed, console, print_json
 
 
 def up_command(
@@ -20,6 +20,9 @@ def up_command(
     backend: BackendName = None,
     gui: Annotated[bool, typer.Option("--gui", help="Open PyBullet's window.")] = False,
     rule: Annotated[str, typer.Option(help="Dispatcher: learned, hold or random.")] = "learned",
+    observer: ObserverName = "",
+    sampling: SamplingName = "",
+    rho: Rho = None,
     duration: Annotated[float, typer.Option(min=0, help="Simulated seconds; 0: until Ctrl-C.")] = 0.0,
     real_time_factor: Annotated[float, typer.Option(help="0: as fast as possible; -1: the configuration's.")] = -1.0,
     seed: Seed = 0,
@@ -38,6 +41,9 @@ def up_command(
         "backend": backend or "",
         "gui": gui,
         "rule": rule,
+        "observer": observer,
+        "sampling": sampling,
+        "rho": 0.0 if rho is None else rho,
         "duration": duration,
         "real_time_factor": real_time_factor,
         "seed": seed,

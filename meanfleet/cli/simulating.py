@@ -12,7 +12,21 @@ from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config
 from meanfleet.dispatcher_node.dispatcher import Rule
 
-from .common import BackendName, ConfigFile, Fleet, Json, PolicyFile, Polled, Seed, bar, console, print_json
+from .common import (
+    BackendName,
+    ConfigFile,
+    Fleet,
+    Json,
+    ObserverName,
+    PolicyFile,
+    Polled,
+    Rho,
+    SamplingName,
+    Seed,
+    bar,
+    console,
+    print_json,
+)
 
 Ticks = Annotated[int, typer.Option("--ticks", min=1, help="Ticks to run.")]
 
@@ -24,6 +38,9 @@ def simulate_command(
     n: Fleet = None,
     ticks: Ticks = 100,
     rule: Annotated[str, typer.Option(help="Dispatcher: learned, hold or random.")] = "learned",
+    observer: ObserverName = "",
+    sampling: SamplingName = "",
+    rho: Rho = None,
     backend: BackendName = None,
     gui: Annotated[bool, typer.Option("--gui", help="Open PyBullet's window.")] = False,
     seed: Seed = 0,
@@ -42,6 +59,9 @@ def simulate_command(
             setup,
             bundle,
             k=k,
+            observer=observer,
+            sampling=sampling,
+            rho=rho,
             ticks=ticks,
             seed=seed,
             rule=cast(Rule, rule),
@@ -55,6 +75,8 @@ def simulate_command(
         "robots": len(setup.robots),
         "k": k or setup.dispatcher.k,
         "rule": rule,
+        "observer": observer or setup.dispatcher.observer,
+        "sampling": sampling or setup.dispatcher.sampling,
         "reward_per_tick": float(run.reward.mean()),
         "discounted_return": run.discounted(bundle.game.discount),
         "share_in_priority_zone": in_priority,
@@ -65,7 +87,7 @@ def simulate_command(
         print_json(summary)
         return
     console.print(
-        f"{ticks} ticks, {summary['robots']} robots, {summary['k']} polled per tick: "
+        f"{ticks} ticks, {summary['robots']} robots, {run.samples.mean():.3g} polled per tick: "
         f"reward per tick {summary['reward_per_tick']:.3f}, discounted return {summary['discounted_return']:.2f}, "
         f"{in_priority:.0%} of robots in the priority zone, {summary['messages']} messages"
     )
@@ -80,6 +102,9 @@ def compare_command(
     n: Fleet = None,
     ticks: Ticks = 120,
     seeds: Annotated[int, typer.Option(min=2, help="Number of seeds, from --seed on.")] = 10,
+    observer: ObserverName = "",
+    sampling: SamplingName = "",
+    rho: Rho = None,
     backend: BackendName = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
     seed: Seed = 0,
@@ -98,6 +123,9 @@ def compare_command(
             setup,
             bundle,
             k=k,
+            observer=observer,
+            sampling=sampling,
+            rho=rho,
             ticks=ticks,
             seeds=range(seed, seed + seeds),
             backend=backend,

@@ -29,6 +29,10 @@ def solve_command(
         str,
         typer.Option(help="States to learn tables over: histogram, or tuple (ordered robots; an oracle at small k)."),
     ] = "histogram",
+    observer: Annotated[
+        str | None,
+        typer.Option(help="Dispatcher that the robots' policy is chosen for: memoryless, or dirichlet (remembers)."),
+    ] = None,
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
@@ -44,6 +48,7 @@ def solve_command(
 
     states = parameterization_named(parameterization)
     setup = Config.from_yaml(config).with_robots(n)
+    settings = setup.solver.for_observer(observer)
     game = Game.from_config(setup)
     wanted = numbers(k) if k is not None else (setup.dispatcher.k,)
     ks = default_tables(wanted[0]) if len(wanted) == 1 else wanted
@@ -57,7 +62,7 @@ def solve_command(
             ks,
             seed,
             n=len(setup.robots),
-            settings=setup.solver,
+            settings=settings,
             sampled=ks if sampled else (),
             samples=samples,
             parameterization=states,

@@ -58,7 +58,7 @@ def sweep_command(
         settings=setup.solver,
     )
     began = time.monotonic()
-    with pool(backend, workers, scheduler) as parallel, bar("sweeping", 2 * len(plan.ks) + 1, json) as advance:
+    with pool(backend, workers, scheduler) as parallel, bar("sweeping", plan.units, json) as advance:
         result = run_sweep(plan, out, parallel, lambda done, total, note: advance(done, f"{done}/{total} {note}"))
     summary = summarise(result)
     tables, drawn = write_results(summary, writable_folder(out)), figures.draw(summary, out)
@@ -73,17 +73,22 @@ def sweep_command(
 def _show(summary: dict[str, Any]) -> None:
     options, hold, fit = summary["options"], summary["hold"], summary["fit"]
     table = Table(title=f"discounted return, n = {options['n']}, {options['horizon']} ticks, 95 % over seeds")
-    for heading in ("k", "return", f"gap to k = {summary['ks'][-1]}", "J with n = k", "solved in [s]"):
+    remembers = "whole" in summary
+    extra = ["remembering"] if remembers else []
+    for heading in ("k", "return", *extra, f"gap to k = {summary['ks'][-1]}", "J with n = k", "solved in [s]"):
         table.add_column(heading, justify="right")
     for point in summary["curve"]:
         table.add_row(
             str(point["k"]),
             _interval(point["return"]),
+            *([_interval(point["remembering"])] if remembers else []),
             _interval(point["gap"]),
             f"{point['certificate']['value_low']:.3f}",
             f"{point['solve']['seconds']:.2f}",
         )
-    table.add_row("hold", _interval(hold), "", "", "")
+    table.add_row("hold", _interval(hold))
+    if remembers:
+        table.add_row("whole fleet", "", _interval(summary["whole"]))
     console.print(table)
     if fit is None:
         console.print("too few k to fit the theorem's 1/√k")

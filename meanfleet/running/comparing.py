@@ -1,4 +1,4 @@
-"""Learned dispatcher against plain rules, on the same seeds: same start, same draws of the priority."""
+"""Dispatchers compared on the same seeds: same start, same draws of the priority."""
 
 from __future__ import annotations
 
@@ -17,23 +17,26 @@ from meanfleet.dispatcher_node.dispatcher import RULES, Rule
 
 from .simulation import Trajectory, simulate
 
+FILTERING, MEMORYLESS = "filtering", "memoryless"
+
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Mean reward per tick of every rule on every seed: float64 [seed] by rule."""
+    """Mean reward per tick of every rule on every seed: float64 [seed] by rule; the first of them leads or not."""
 
     seeds: tuple[int, ...]
     rewards: dict[str, NDArray[np.float64]]
 
     def summary(self) -> dict[str, Any]:
-        """Means with standard errors, and the learned dispatcher's paired lead with its 95 % interval."""
+        """Means with standard errors, and the first dispatcher's paired lead with its 95 % interval."""
+        first = next(iter(self.rewards))
         result: dict[str, Any] = {"seeds": list(self.seeds), "rules": {}, "lead": {}}
         for rule, values in self.rewards.items():
             result["rules"][rule] = {"mean": float(values.mean()), "error": _error(values), "runs": values.tolist()}
         for rule in self.rewards:
-            if rule == "learned":
+            if rule == first:
                 continue
-            lead = self.rewards["learned"] - self.rewards[rule]
+            lead = self.rewards[first] - self.rewards[rule]
             half = float(student.ppf(0.975, len(lead) - 1)) * _error(lead) if len(lead) > 1 else float("nan")
             result["lead"][rule] = {
                 "mean": float(lead.mean()),
@@ -50,6 +53,9 @@ def compare(
     k: int | None,
     ticks: int,
     seeds: Sequence[int],
+    observer: str = "",
+    sampling: str = "",
+    rho: float | None = None,
     backend: str | None = None,
     workers: int = 2,
     on_run: Callable[[int], None] | None = None,
@@ -58,7 +64,8 @@ def compare(
     jobs = [(rule, seed) for seed in seeds for rule in RULES]
 
     def run(rule: Rule, seed: int) -> Trajectory:
-        return simulate(config, bundle, k=k, ticks=ticks, seed=seed, rule=rule, backend=backend)
+        steering: dict[str, Any] = {"k": k, "observer": observer, "sampling": sampling, "rho": rho}
+        return simulate(config, bundle, ticks=ticks, seed=seed, rule=rule, backend=backend, **steering)
 
     found: dict[tuple[str, int], Trajectory] = {}
     parallel = joblib.Parallel(n_jobs=workers, return_as="generator")
@@ -70,6 +77,35 @@ def compare(
         rule: np.array([found[rule, seed].reward.mean() for seed in seeds]) for rule in RULES
     }
     return Comparison(tuple(seeds), rewards), found
+
+
+def compare_memory(
+    config: Config,
+    bundle: PolicyBundle,
+    *,
+    k: int,
+    few: int,
+    ticks: int,
+    seeds: Sequence[int],
+    backend: str | None = None,
+    workers: int = 2,
+    on_run: Callable[[int], None] | None = None,
+) -> Comparison:
+    """A dispatcher that remembers and polls `few` robots against one without memory that polls k, on every seed."""
+    dispatchers = {FILTERING: (few, "dirichlet"), MEMORYLESS: (k, "memoryless")}
+
+    def run(seed: int, k: int, observer: str) -> float:
+        gone = simulate(config, bundle, k=k, observer=observer, ticks=ticks, seed=seed, backend=backend)
+        return float(gone.reward.mean())
+
+    jobs = [(seed, *dispatcher) for dispatcher in dispatchers.values() for seed in seeds]
+    earned: list[float] = []
+    for reward in joblib.Parallel(n_jobs=workers, return_as="generator")(joblib.delayed(run)(*job) for job in jobs):
+        earned.append(reward)
+        if on_run is not None:
+            on_run(len(earned))
+    rewards = np.array(earned).reshape(len(dispatchers), len(seeds))
+    return Comparison(tuple(seeds), dict(zip(dispatchers, rewards, strict=True)))
 
 
 def _error(values: NDArray[np.float64]) -> float:

@@ -10,6 +10,9 @@ from typing import Any
 from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config
 from meanfleet.dispatcher_node.dispatcher import RULES
+from meanfleet.dispatcher_node.observers import OBSERVERS
+from meanfleet.dispatcher_node.sampling import DESIGNS
+from meanfleet.dispatcher_node.steering import Steering
 from meanfleet.errors import UserError, suggestion
 from meanfleet.files import writable_folder
 from meanfleet.resources import config_file
@@ -43,6 +46,9 @@ ARGUMENTS: tuple[Argument, ...] = (
     Argument("backend", "", "bullet, kinematic or model; empty: as the configuration says"),
     Argument("gui", False, "open PyBullet's window"),
     Argument("rule", "learned", "dispatcher: learned, hold or random"),
+    Argument("observer", "", "memoryless, dirichlet or particle; empty: as the configuration says"),
+    Argument("sampling", "", "uniform, oldest, stratified, nearest or weighted; empty: as the configuration says"),
+    Argument("rho", 0.0, "share of the belief that survives a tick; 0: as the configuration or the policy says"),
     Argument("duration", 0.0, "[s, simulated] until the run ends; 0: until interrupted"),
     Argument("real_time_factor", -1.0, "simulated per wall seconds; 0: as fast as possible; -1: configuration"),
     Argument("seed", 0, "of start, robots and dispatcher"),
@@ -77,26 +83,35 @@ def warehouse_graph(given: Mapping[str, Any], solve_missing: bool = True) -> tup
     path = Path(run["config"]) if run["config"] else config_file("demo.yaml")
     config = Config.from_yaml(path).with_robots(run["n"] or None)
     check_world(config, run["backend"], run["gui"])
-    if run["rule"] not in RULES:
-        raise UserError(f"argument rule: {run['rule']!r} is unknown: choose from {', '.join(RULES)}")
-    k = run["k"] or config.dispatcher.k
-    policy = run["policy"] or (str(cached_policy(config, k)) if solve_missing else "")
+    _choose("rule", run["rule"], RULES)
+    _choose("observer", run["observer"], ("", *OBSERVERS))
+    _choose("sampling", run["sampling"], ("", *DESIGNS))
+    steering = Steering(run["k"] or None, run["observer"], run["sampling"], run["rho"] or None)
+    policy = run["policy"]
+    if not policy and solve_missing:
+        observer = run["observer"] or config.dispatcher.observer
+        policy = str(cached_policy(config, run["k"] or config.dispatcher.k, observer))
     if policy:
-        check_fit(config, PolicyBundle.load(policy), k)
+        check_fit(config, PolicyBundle.load(policy), steering)
     if run["out"]:
         run["out"] = str(writable_folder(run["out"]).resolve())
     common = {"config": str(path.resolve()), "n": run["n"]}
     policies = {"policy": str(Path(policy).resolve()) if policy else ""}
     world = {name: run[name] for name in ("backend", "gui", "real_time_factor", "seed")}
-    steering = {"k": run["k"], "rule": run["rule"], "seed": run["seed"]}
+    deciding = {name: run[name] for name in ("k", "rule", "seed", "observer", "sampling", "rho")}
     watching = {"duration": run["duration"], "out": run["out"]}
     simulated = {"use_sim_time": True}
     return (
         Process("world", common | world),
         Process("robot", common | policies | {"seed": run["seed"]} | simulated),
-        Process("dispatcher", common | policies | steering | simulated),
+        Process("dispatcher", common | policies | deciding | simulated),
         Process("monitor", common | policies | watching | simulated),
     )
+
+
+def _choose(argument: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise UserError(f"argument {argument}: {value!r} is unknown: choose from {', '.join(filter(None, known))}")
 
 
 def parse_arguments(given: Mapping[str, Any]) -> dict[str, Any]:

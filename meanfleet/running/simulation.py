@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config
 from meanfleet.dispatcher_node.dispatcher import Dispatcher, Rule
-from meanfleet.errors import UserError
+from meanfleet.dispatcher_node.steering import Steering
 from meanfleet.robot_node.robot import Robot, robot_seed
 from meanfleet.sim.backends.protocol import Backend
 from meanfleet.sim.start import start_zones
@@ -46,12 +46,10 @@ class Trajectory:
         return float(np.sum(discount ** np.arange(len(self.reward)) * self.reward))
 
 
-def check_fit(config: Config, bundle: PolicyBundle, k: int) -> None:
-    """Raise UserError unless the bundle can run this fleet with this k."""
+def check_fit(config: Config, bundle: PolicyBundle, steering: Steering) -> None:
+    """Raise UserError unless the bundle can run this fleet with this dispatcher."""
     bundle.require_zones(len(config.zones))
-    if k > len(config.robots):
-        raise UserError(f"k = {k}, but the fleet has {len(config.robots)} robots: lower k")
-    bundle.require_k(k, "the policy")
+    steering.check(config, bundle)
 
 
 def simulate(
@@ -59,6 +57,9 @@ def simulate(
     bundle: PolicyBundle,
     *,
     k: int | None = None,
+    observer: str = "",
+    sampling: str = "",
+    rho: float | None = None,
     ticks: int = 100,
     seed: int = 0,
     rule: Rule = "learned",
@@ -68,15 +69,16 @@ def simulate(
 ) -> Trajectory:
     """Run dispatcher, robots and world for `ticks` ticks.
 
+    k, observer, sampling and rho take the place of the configuration's where they are given.
+
     Raises:
         UserError: the bundle does not fit the configuration, or k has no table or exceeds the fleet.
     """
-    k = config.dispatcher.k if k is None else k
-    check_fit(config, bundle, k)
+    steering = Steering(k, observer, sampling, rho)
+    check_fit(config, bundle, steering)
     names, game = config.robots, bundle.game
     n = len(names)
-    dynamics = config.dispatcher.priority_dynamics
-    dispatcher = Dispatcher(bundle, names, k, seed=seed, dynamics=dynamics, rule=rule)
+    dispatcher = steering.dispatcher(config, bundle, seed, rule)
     robots = [Robot(bundle, robot_seed(seed, name)) for name in names]
     index = {name: i for i, name in enumerate(names)}
     world = make_world(config, game, seed, start_zones(game, n, seed), backend, gui)

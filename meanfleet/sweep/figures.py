@@ -30,11 +30,17 @@ def draw(summary: dict[str, Any], out: Path) -> list[Path]:
 
 
 def reward(summary: dict[str, Any]) -> Figure:
-    """Mean discounted return against k with its 95 % band, and the plain rule's."""
+    """Mean discounted return against k with its 95 % band: memoryless, remembering, whole fleet and the plain rule."""
     figure = Figure(figsize=(8, 4.8), layout="constrained")
     axes = figure.subplots()
     ks, hold = summary["ks"], summary["hold"]
-    _banded(axes, ks, [point["return"] for point in summary["curve"]], BLUE, "learned: equilibrium for k robots")
+    _banded(axes, ks, [point["return"] for point in summary["curve"]], BLUE, "memoryless: equilibrium for k robots")
+    if "whole" in summary:
+        whole = summary["whole"]
+        remembering = [point["remembering"] for point in summary["curve"]]
+        _banded(axes, ks, remembering, GREEN, "remembering every sample, robots take the shortest way")
+        axes.axhline(whole["mean"], color=GREY, linestyle=":", label="whole fleet seen, robots take the shortest way")
+        axes.axhspan(whole["low"], whole["high"], color=GREY, alpha=0.15, linewidth=0)
     axes.axhline(hold["mean"], color=ORANGE, linestyle="--", label="hold the priority, robots take the shortest way")
     axes.axhspan(hold["low"], hold["high"], color=ORANGE, alpha=0.15, linewidth=0)
     options = summary["options"]

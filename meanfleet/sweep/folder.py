@@ -4,6 +4,8 @@ OUT/units/options.json       what all units depend on; another game or other opt
 OUT/units/k0012.npz          the policy bundle solved for k = 12
 OUT/units/k0012.json         its returns by seed, with the digest of the bundle they belong to
 OUT/units/k0000.json         those of the plain rule
+OUT/units/m0012.json         those of the dispatcher that remembers, with k = 12
+OUT/units/m0000.json         those of the dispatcher that sees the whole fleet
 """
 
 from __future__ import annotations
@@ -89,10 +91,10 @@ class SweepFolder:
         """Write a bundle."""
         bundle.save(self._path(bundle.ks[0], "npz"))
 
-    def returns(self, k: int, policy: str) -> dict[int, Estimate]:
+    def returns(self, k: int, policy: str, remembers: bool = False) -> dict[int, Estimate]:
         """The returns by seed of the policy with that digest; empty if missing, damaged or of another policy."""
         try:
-            found = json.loads(self._path(k, "json").read_text(encoding="utf-8"))
+            found = json.loads(self._path(k, "json", remembers).read_text(encoding="utf-8"))
             if found["checksum"] != _checksum(found["content"]) or found["content"]["policy"] != policy:
                 return {}
             return {int(seed): Estimate(**estimate) for seed, estimate in found["content"]["returns"].items()}
@@ -101,12 +103,13 @@ class SweepFolder:
 
     def keep_returns(self, returns: Returns) -> None:
         """Add returns to those of the same policy that are there."""
-        every = self.returns(returns.k, returns.policy) | returns.by_seed
+        every = self.returns(returns.k, returns.policy, returns.remembers) | returns.by_seed
         content = {"policy": returns.policy, "returns": as_json(every)}
-        write_json(self._path(returns.k, "json"), {"checksum": _checksum(content), "content": content})
+        path = self._path(returns.k, "json", returns.remembers)
+        write_json(path, {"checksum": _checksum(content), "content": content})
 
-    def _path(self, k: int, kind: str) -> Path:
-        return self.units / f"k{k:04d}.{kind}"
+    def _path(self, k: int, kind: str, remembers: bool = False) -> Path:
+        return self.units / f"{'m' if remembers else 'k'}{k:04d}.{kind}"
 
 
 def _checksum(content: Any) -> str:

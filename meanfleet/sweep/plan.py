@@ -70,6 +70,16 @@ class SweepPlan:
         """The seeds of the rollouts, the same at every k, so that differences between k are paired."""
         return range(self.seed, self.seed + self.seeds)
 
+    @property
+    def remembering(self) -> tuple[int, ...]:
+        """The k at which a dispatcher that remembers is evaluated, and 0 for one that sees the whole fleet."""
+        return (0, *self.ks) if self.settings.filtering and self.settings.kappa else ()
+
+    @property
+    def units(self) -> int:
+        """How many pieces of work there are."""
+        return 2 * len(self.ks) + 1 + len(self.remembering)
+
     def predecessor(self, k: int) -> int | None:
         """The k whose π_l the solve at `k` starts from, None if it starts from several policies."""
         if self.full or k <= COLD:

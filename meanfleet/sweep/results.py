@@ -17,7 +17,7 @@ from meanfleet.files import replacing, write_json
 from .fitting import fit_root
 from .running import SweepResult
 from .statistics import band, gaps
-from .units import HOLD, as_json, versions
+from .units import HOLD, WHOLE, as_json, versions
 
 CERTIFICATE = ("value_low", "value_high", "global_gap", "local_gap_low", "local_gap_high")
 
@@ -35,6 +35,7 @@ def summarise(result: SweepResult) -> dict[str, Any]:
         "seeds": list(plan.evaluation_seeds),
         "curve": [_point(result, i, k, returns, gap) for i, k in enumerate(plan.ks)],
         "hold": asdict(band(result.returns(HOLD))) | {"by_seed": as_json(_wanted(result, HOLD))},
+        **_whole(result),
         "fit": None if fit is None else fit.as_dict(),
         "versions": versions(),
     }
@@ -66,7 +67,24 @@ def _point(
         "certificate": bundle.certificate[k],
         "bundle": {"file": f"units/k{k:04d}.npz", "digest": bundle.digest},
         "by_seed": as_json(_wanted(result, k)),
+        **_remembering(result, k),
     }
+
+
+def _whole(result: SweepResult) -> dict[str, Any]:
+    """The dispatcher that sees the whole fleet, if it was evaluated."""
+    if not result.remembering:
+        return {}
+    estimates = {seed: result.remembering[WHOLE][seed] for seed in result.plan.evaluation_seeds}
+    return {"whole": asdict(band(result.remembered(WHOLE))) | {"by_seed": as_json(estimates)}}
+
+
+def _remembering(result: SweepResult, k: int) -> dict[str, Any]:
+    """The dispatcher that remembers, if it was evaluated."""
+    if not result.remembering:
+        return {}
+    estimates = {seed: result.remembering[k][seed] for seed in result.plan.evaluation_seeds}
+    return {"remembering": asdict(band(result.remembered(k))) | {"by_seed": as_json(estimates)}}
 
 
 def _wanted(result: SweepResult, k: int) -> dict[int, Any]:
@@ -77,6 +95,8 @@ def _row(point: dict[str, Any]) -> dict[str, Any]:
     row: dict[str, Any] = {"k": point["k"]}
     for name in ("return", "gap"):
         row |= {f"{name}_{key}": value for key, value in point[name].items()}
+    for key, value in point.get("remembering", {}).items():
+        row |= {} if key == "by_seed" else {f"remembering_{key}": value}
     solve = point["solve"]
     row |= {"solve_seconds": solve["seconds"], "solve_cpu_seconds": solve["cpu_seconds"]}
     row |= {name: solve[name] for name in ("start", "warm_from", "settled")}

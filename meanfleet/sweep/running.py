@@ -16,7 +16,17 @@ from meanfleet.solver.fleet import Estimate
 
 from .folder import SweepFolder
 from .plan import SweepPlan
-from .units import HOLD, Returns, Start, evaluate_unit, hold_unit, solve_unit
+from .units import (
+    HOLD,
+    WHOLE,
+    Returns,
+    Start,
+    evaluate_unit,
+    hold_unit,
+    remembering_name,
+    remembering_unit,
+    solve_unit,
+)  # fmt: skip
 
 Progress = Callable[[int, int, str], None]
 
@@ -28,15 +38,21 @@ class SweepResult:
     Attributes:
         bundles: the bundle solved for every k.
         estimates: returns by k (`units.HOLD`: the plain rule) and seed.
+        remembering: those of the dispatcher that remembers (`units.WHOLE`: sees the whole fleet), if wanted.
     """
 
     plan: SweepPlan
     bundles: dict[int, PolicyBundle]
     estimates: dict[int, dict[int, Estimate]]
+    remembering: dict[int, dict[int, Estimate]]
 
     def returns(self, k: int) -> NDArray[np.float64]:
         """Mean discounted return of every seed, float64 [seed]."""
         return np.array([self.estimates[k][seed].mean for seed in self.plan.evaluation_seeds])
+
+    def remembered(self, k: int) -> NDArray[np.float64]:
+        """The same of the dispatcher that remembers."""
+        return np.array([self.remembering[k][seed].mean for seed in self.plan.evaluation_seeds])
 
 
 def run_sweep(plan: SweepPlan, out: Path, parallel: joblib.Parallel, progress: Progress | None = None) -> SweepResult:
@@ -52,8 +68,8 @@ def run_sweep(plan: SweepPlan, out: Path, parallel: joblib.Parallel, progress: P
         work = _Work(plan, folder, progress)
         for wave in plan.waves():
             work.take_in(parallel([*work.solves(wave), *work.evaluations()]))
-        work.take_in(parallel(work.evaluations()))
-    return SweepResult(plan, work.bundles, work.estimates)
+        work.take_in(parallel([*work.evaluations(), *work.beliefs()]))
+    return SweepResult(plan, work.bundles, work.estimates, work.remembering)
 
 
 class _Work:
@@ -64,6 +80,8 @@ class _Work:
         self.bundles = {k: bundle for k in plan.ks if (bundle := folder.bundle(k)) is not None}
         self.estimates = {HOLD: folder.returns(HOLD, "hold")}
         self.estimates |= {k: folder.returns(k, bundle.digest) for k, bundle in self.bundles.items()}
+        name = remembering_name(plan.settings.kappa)
+        self.remembering = {k: folder.returns(k, name, remembers=True) for k in plan.remembering}
 
     def solves(self, wave: Iterable[int]) -> list[Any]:
         """Solves of this wave that are left."""
@@ -88,11 +106,25 @@ class _Work:
                 tasks.append(joblib.delayed(evaluate_unit)(bundle, k, *how))
         return tasks
 
+    def beliefs(self) -> list[Any]:
+        """Evaluations of the dispatcher that remembers that are left: they need no solve of the sweep."""
+        plan, tasks = self.plan, []
+        for k, known in self.remembering.items():
+            seeds = [seed for seed in plan.evaluation_seeds if seed not in known]
+            how = (plan.n, plan.settings.kappa, plan.rollouts, plan.horizon, seeds)
+            if seeds:
+                tasks.append(joblib.delayed(remembering_unit)(plan.game, k, *how))
+        return tasks
+
     def take_in(self, results: Iterable[PolicyBundle | Returns]) -> None:
         """Keep every result as it comes."""
         self._report("")
         for result in results:
-            if isinstance(result, Returns):
+            if isinstance(result, Returns) and result.remembers:
+                self.folder.keep_returns(result)
+                self.remembering[result.k] |= result.by_seed
+                self._report("the whole fleet seen" if result.k == WHOLE else f"k = {result.k} remembered")
+            elif isinstance(result, Returns):
                 self.folder.keep_returns(result)
                 self.estimates[result.k] |= result.by_seed
                 self._report("hold evaluated" if result.k == HOLD else f"k = {result.k} evaluated")
@@ -110,5 +142,5 @@ class _Work:
         if self.progress is None:
             return
         seeds = set(self.plan.evaluation_seeds)
-        evaluated = sum(seeds <= found.keys() for found in self.estimates.values())
-        self.progress(len(self.bundles) + evaluated, 2 * len(self.plan.ks) + 1, note)
+        evaluated = sum(seeds <= found.keys() for each in (self.estimates, self.remembering) for found in each.values())
+        self.progress(len(self.bundles) + evaluated, self.plan.units, note)

@@ -21,9 +21,13 @@ from threadpoolctl import threadpool_limits
 import meanfleet
 from meanfleet.bundle import PolicyBundle, Table
 from meanfleet.config import SolverConfig
+from meanfleet.filtering import FilterModel
 from meanfleet.solver import Game
 from meanfleet.solver.alternation import Alternation, Equilibrium, best_equilibrium, starting_policies
-from meanfleet.solver.fleet import Estimate, fleet_return
+from meanfleet.solver.filter_selection import USUAL_RHO, filter_model
+from meanfleet.solver.fleet import Estimate, Fleet, fleet_return
+from meanfleet.solver.fleet.derived import reference
+from meanfleet.solver.fleet.filtered import Observer, drift
 from meanfleet.solver.game import FloatArray
 from meanfleet.solver.policies import shortest_way
 from meanfleet.solver.surrogate import KRobotSystem
@@ -31,7 +35,9 @@ from meanfleet.solver.surrogate import KRobotSystem
 from .plan import WARM_ALTERNATIONS
 
 HOLD = 0  # stands for the plain rule where a k is expected
+WHOLE = 0  # the same among dispatchers that remember: the one that sees the whole fleet
 
+_models: dict[tuple[str, int], FilterModel] = {}  # by game and κ: one in a process, the last
 _compiled: set[str] = set()  # digests of games whose kernels this process has loaded
 
 
@@ -50,6 +56,7 @@ class Returns:
     k: int
     policy: str
     by_seed: dict[int, Estimate]
+    remembers: bool = False
 
 
 def solve_unit(game: Game, k: int, start: Start | None, settings: SolverConfig, seed: int) -> PolicyBundle:
@@ -110,6 +117,39 @@ def hold_unit(game: Game, n: int, rollouts: int, horizon: int, seeds: Sequence[i
     with _one_thread():
         found = {seed: fleet_return(game, table, shortest_way(game), 1, n, rollouts, horizon, seed) for seed in seeds}
     return Returns(HOLD, "hold", found)
+
+
+def remembering_unit(
+    game: Game, k: int, n: int, kappa: int, rollouts: int, horizon: int, seeds: Sequence[int]
+) -> Returns:
+    """Returns of the dispatcher that remembers, or for k = WHOLE sees the whole fleet; robots take the shortest way.
+
+    It believes in the game, forgets by `USUAL_RHO` and interpolates Q_κ.
+    """
+    policy, fleet = shortest_way(game), Fleet(game, n, k)
+    with _one_thread():
+        model = _model(game, min(kappa, n))
+        observer = Observer(model, drift(game, policy), USUAL_RHO, adaptive=True, informed=k == WHOLE)
+        found = {
+            seed: Estimate.of(fleet.filtered_returns(observer, policy, rollouts, horizon, seed), horizon)
+            for seed in seeds
+        }
+    return Returns(k, remembering_name(kappa), found, remembers=True)
+
+
+def remembering_name(kappa: int) -> str:
+    """Stands for the digest of a policy where returns of a dispatcher that remembers are kept."""
+    return f"remembering, κ = {kappa}, ρ = {USUAL_RHO:g}"
+
+
+def _model(game: Game, kappa: int) -> FilterModel:
+    key = (game.digest, kappa)
+    if key not in _models:
+        source = reference(game, shortest_way(game), kappa)
+        assert source is not None  # a κ of at least 1 always comes within reach, if need be a smaller one
+        _models.clear()
+        _models[key] = filter_model(game, source)
+    return _models[key]
 
 
 def versions() -> dict[str, str]:

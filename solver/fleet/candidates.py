@@ -1,20 +1,55 @@
-"""Dispatch tables that could run a fleet: what is compared in the n-robot system."""
+"""Rules that could run a fleet, dispatch tables above all: what is compared in the n-robot system."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..game import FloatArray, Game
 from ..histograms import count_histograms, enumerate_histograms
+from .counts import Fleet, Seed
+from .filtered import Observer
 
 IntArray = NDArray[np.int64]
 EQUILIBRIUM = "equilibrium"  # the dispatcher's best response, in the k-robot system, to the equilibrium's π_l
 BEST_RESPONSE = "best response"  # the same to another π_l
 SURROGATE = (EQUILIBRIUM, BEST_RESPONSE)
+
+
+class Rule(Protocol):
+    """A dispatcher with the robots' policy it is run with.
+
+    Attributes:
+        name: of the rule.
+        robots: name of the robots' policy.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def robots(self) -> str: ...
+
+    def returns(self, fleet: Fleet, rollouts: int, horizon: int, seed: Seed, first: int = 0) -> FloatArray:
+        """Discounted return of every rollout, float64 [rollout]; random numbers are common to all rules."""
+
+
+@dataclass(frozen=True, eq=False)
+class Remembering:
+    """A dispatcher that remembers, with the robots' π_l [z, s_g, a]."""
+
+    name: str
+    robots: str
+    observer: Observer
+    local_policy: FloatArray
+
+    def returns(self, fleet: Fleet, rollouts: int, horizon: int, seed: Seed, first: int = 0) -> FloatArray:
+        """See `Rule`."""
+        return fleet.filtered_returns(self.observer, self.local_policy, rollouts, horizon, seed, first)
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +67,10 @@ class Candidate:
     robots: str
     table: IntArray
     local_policy: FloatArray
+
+    def returns(self, fleet: Fleet, rollouts: int, horizon: int, seed: Seed, first: int = 0) -> FloatArray:
+        """See `Rule`."""
+        return fleet.returns(self.table, self.local_policy, rollouts, horizon, seed, first)
 
     def same_as(self, other: Candidate) -> bool:
         """Whether both always do the same."""

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from meanfleet.errors import UserError
 
 from ..game import FloatArray
-from .candidates import SURROGATE, Candidate
+from .candidates import SURROGATE, Rule
 from .counts import CHUNK, Estimate, Fleet, Seed, discounted_horizon
+
+R = TypeVar("R", bound=Rule)
 
 BEATEN = 3.0  # standard errors behind the leader
 TWIN = 0.02  # standard deviations of a return: a lead no rule is raced further for
@@ -25,7 +27,7 @@ TICKS = 2_000_000  # per candidate at most, so that games with a long horizon ta
 
 
 @dataclass(frozen=True, eq=False)
-class Race:
+class Race(Generic[R]):
     """What the candidates earned.
 
     Attributes:
@@ -36,7 +38,7 @@ class Race:
     """
 
     fleet: Fleet
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[R, ...]
     returns: tuple[FloatArray, ...]
     horizon: int
 
@@ -50,12 +52,12 @@ class Race:
         return sorted(order, key=lambda i: -len(self.returns[i]))
 
     @property
-    def winner(self) -> Candidate:
+    def winner(self) -> R:
         """The best found."""
         return self.candidates[self.ranking()[0]]
 
 
-def race(fleet: Fleet, candidates: Sequence[Candidate], limit: int, seed: Seed) -> Race:
+def race(fleet: Fleet, candidates: Sequence[R], limit: int, seed: Seed) -> Race[R]:
     """Let the candidates race with at most `limit` rollouts each.
 
     One is dropped when it is behind the leader by more than BEATEN standard errors of the difference, or when it
@@ -69,8 +71,7 @@ def race(fleet: Fleet, candidates: Sequence[Candidate], limit: int, seed: Seed) 
     alive, done, wanted = list(range(len(candidates))), 0, CHUNK
     while True:
         for i in alive:
-            one = candidates[i]
-            more = fleet.returns(one.table, one.local_policy, wanted - done, horizon, seed, first=done)
+            more = candidates[i].returns(fleet, wanted - done, horizon, seed, first=done)
             returns[i] = np.concatenate([returns[i], more])
         leader = max(alive, key=lambda i: returns[i].mean())
         alive = [i for i in alive if i == leader or not _settled(returns[leader], returns[i])]
@@ -91,7 +92,14 @@ def _settled(leader: FloatArray, other: FloatArray) -> bool:
     return beaten or twin
 
 
-def report(raced: Race, winner: Candidate, limit: int, seed: Seed) -> tuple[Estimate, dict[str, Any]]:
+def paired_lead(own: FloatArray, other: FloatArray, horizon: int) -> dict[str, float]:
+    """Mean and 95 % interval of own less other, returns [rollout] under common random numbers; JSON-ready."""
+    ahead = Estimate.of(own - other, horizon)
+    low, high = ahead.interval
+    return {"mean": ahead.mean, "low": low, "high": high}
+
+
+def report(raced: Race[R], winner: R, limit: int, seed: Seed) -> tuple[Estimate, dict[str, Any]]:
     """The winner's value under fresh random numbers, and how it compares, JSON-ready.
 
     `seed` must not be the race's. The lead is the winner's return less another's, with its 95 % interval: of the
@@ -101,13 +109,11 @@ def report(raced: Race, winner: Candidate, limit: int, seed: Seed) -> tuple[Esti
     order = raced.ranking()
     others = [raced.candidates[i] for i in order if raced.candidates[i] is not winner]
 
-    def fresh(one: Candidate) -> FloatArray:
-        return raced.fleet.returns(one.table, one.local_policy, rollouts, raced.horizon, seed)
+    def lead_over(other: R) -> dict[str, Any]:
+        return {"name": other.name, "robots": other.robots} | paired_lead(own, fresh(other), raced.horizon)
 
-    def lead_over(other: Candidate) -> dict[str, Any]:
-        ahead = Estimate.of(own - fresh(other), raced.horizon)
-        low, high = ahead.interval
-        return {"name": other.name, "robots": other.robots, "mean": ahead.mean, "low": low, "high": high}
+    def fresh(one: R) -> FloatArray:
+        return one.returns(raced.fleet, rollouts, raced.horizon, seed)
 
     own = fresh(winner)
     lead = {"runner_up": lead_over(others[0])} if others else {}

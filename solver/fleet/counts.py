@@ -10,6 +10,7 @@ robots and steer the priority, tick by tick. Differences between rules are there
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from math import ceil, log
@@ -18,14 +19,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meanfleet.errors import UserError
+from meanfleet.filtering import FilterModel
 
 from ..game import FloatArray, Game
 from ..histograms import count_histograms, counting_table
 from ..threads import run_all
+from .filtered import Observer, drift, roll_filtered
 from .kernels import roll
 
 IntArray = NDArray[np.int64]
 Seed = int | tuple[int, ...]
+Streams = tuple[np.random.Generator, np.random.Generator, np.random.Generator]  # polls, moves, steering
+Work = Callable[[IntArray, IntArray, Streams, slice], None]
 
 CHUNK = 250  # rollouts that share a set of random streams; the result depends on it, but on no number of threads
 LARGEST = 2**53  # robots: above, float64 no longer tells one from the next
@@ -116,6 +121,62 @@ class Fleet:
         seen = self._roll(table, local_policy, rollouts, horizon, seed, 0, ceil(horizon / stride), stride)[1]
         return seen[:, :, 0], seen[:, :, 1:]
 
+    def filtered_returns(
+        self,
+        observer: Observer,
+        local_policy: FloatArray,
+        rollouts: int,
+        horizon: int,
+        seed: Seed = 0,
+        first: int = 0,
+    ) -> FloatArray:
+        """`returns` under a dispatcher that remembers: the same starts, polls and steering for the same seed."""
+        return self._roll_filtered(observer, local_policy, rollouts, horizon, seed, first, 0)[0]
+
+    def informed_returns(
+        self,
+        model: FilterModel,
+        local_policy: FloatArray,
+        rollouts: int,
+        horizon: int,
+        seed: Seed = 0,
+        first: int = 0,
+    ) -> FloatArray:
+        """`returns` under a dispatcher that sees the whole fleet: Q_κ interpolated at its true distribution."""
+        observer = Observer(model, drift(self.game, local_policy), informed=True)
+        return self._roll_filtered(observer, local_policy, rollouts, horizon, seed, first, 0)[0]
+
+    def filtered_log(
+        self, observer: Observer, local_policy: FloatArray, rollouts: int, horizon: int, seed: Seed = 0
+    ) -> tuple[FloatArray, IntArray]:
+        """Returns [rollout], and s_g, a_g, sample per zone, counts per zone of every tick, int64 [rollout, tick, …]."""
+        return self._roll_filtered(observer, local_policy, rollouts, horizon, seed, 0, horizon)
+
+    def _roll_filtered(
+        self,
+        observer: Observer,
+        local_policy: FloatArray,
+        rollouts: int,
+        horizon: int,
+        seed: Seed,
+        first: int,
+        slots: int,
+    ) -> tuple[FloatArray, IntArray]:
+        game, k = self.game, self.k
+        expected = (game.priorities, game.zones, game.dispatches)
+        actual = (observer.model.q.shape[0], len(observer.model.prior), observer.model.q.shape[2])
+        if actual != expected or observer.drift.shape != (game.priorities, game.zones, game.zones):
+            raise UserError(f"observer of {actual} priorities, zones and dispatches, expected {expected}")
+        returns = np.empty(rollouts)
+        log = np.empty((rollouts, slots, 2 + 2 * game.zones), dtype=np.int64)
+        memory, world = observer.memory(), self._world(local_policy)
+
+        def run(counts: IntArray, priority: IntArray, streams: Streams, part: slice) -> None:
+            roll_filtered(counts, priority, k, memory, *world, horizon, *streams, returns[part], log[part])
+
+        self._in_chunks(run, rollouts, horizon, seed, first)
+        return returns, log
+
     def starts(self, rollouts: int, rng: np.random.Generator) -> tuple[IntArray, IntArray]:
         """s_g [rollout] and counts [rollout, zone] from the game's start law."""
         game = self.game
@@ -138,45 +199,42 @@ class Fleet:
         expected = (game.priorities, count_histograms(k, game.zones))
         if np.shape(table) != expected:
             raise UserError(f"dispatch table for k = {k} has shape {np.shape(table)}, expected {expected}")
-        if rollouts < 2 or horizon < 1 or first % CHUNK:
-            raise UserError(f"{rollouts} rollouts of {horizon} ticks: at least 2 of at least 1 tick are needed")
         returns = np.empty(rollouts)
         seen = np.empty((rollouts, slots, 1 + game.zones), dtype=np.int64)
-        # Fresh copies: one memory layout and one compiled kernel whatever the caller holds.
-        dispatch, policy = np.array(table, dtype=np.int64, order="C"), np.array(local_policy, dtype=float, order="C")
-        P_l, r_l, r_g = (np.array(array, order="C") for array in (game.P_l, game.r_l, game.r_g))
-        ranks, steering = np.array(counting_table(k, game.zones)), np.cumsum(game.P_g, axis=2)
+        dispatch, world = np.array(table, dtype=np.int64, order="C"), self._world(local_policy)
+        ranks = np.array(counting_table(k, game.zones))
 
-        def run(part: slice) -> None:
+        def run(counts: IntArray, priority: IntArray, streams: Streams, part: slice) -> None:
+            roll(counts, priority, k, dispatch, ranks, *world, horizon, *streams, returns[part], seen[part], stride)
+
+        self._in_chunks(run, rollouts, horizon, seed, first)
+        return returns, seen
+
+    def _world(
+        self, local_policy: FloatArray
+    ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray, float]:
+        """π_l, P_l, r_l, sums of P_g, r_g and γ: fresh copies, one memory layout and one compiled kernel for all."""
+        game = self.game
+        policy, P_l, r_l, r_g = (
+            np.array(array, dtype=float, order="C") for array in (local_policy, game.P_l, game.r_l, game.r_g)
+        )
+        return policy, P_l, r_l, np.cumsum(game.P_g, axis=2), r_g, game.discount
+
+    def _in_chunks(self, run: Work, rollouts: int, horizon: int, seed: Seed, first: int) -> None:
+        """Call run(counts, priority, streams, slice of rollouts) for every chunk, on all threads."""
+        if rollouts < 2 or horizon < 1 or first % CHUNK:
+            raise UserError(f"{rollouts} rollouts of {horizon} ticks: at least 2 of at least 1 tick are needed")
+
+        def run_chunk(part: slice) -> None:
             chunk = (first + part.start) // CHUNK
             # A tuple is more entropy; the spawn key keeps chunks apart from children of any other seed.
             children = np.random.SeedSequence(seed, spawn_key=(chunk,)).spawn(4)
             start, poller, mover, steerer = map(np.random.default_rng, children)
             priority, counts = self.starts(CHUNK, start)
             size = part.stop - part.start
-            roll(
-                counts[:size],
-                priority[:size],
-                k,
-                dispatch,
-                ranks,
-                policy,
-                P_l,
-                r_l,
-                steering,
-                r_g,
-                game.discount,
-                horizon,
-                poller,
-                mover,
-                steerer,
-                returns[part],
-                seen[part],
-                stride,
-            )
+            run(counts[:size], priority[:size], (poller, mover, steerer), part)
 
-        run_all(partial(run, slice(begin, min(begin + CHUNK, rollouts))) for begin in range(0, rollouts, CHUNK))
-        return returns, seen
+        run_all(partial(run_chunk, slice(begin, min(begin + CHUNK, rollouts))) for begin in range(0, rollouts, CHUNK))
 
 
 def fleet_return(

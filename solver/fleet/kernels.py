@@ -96,6 +96,17 @@ def step(
 
 
 @njit(cache=True, nogil=True)
+def steer(sums: FloatArray, rng: np.random.Generator) -> int:
+    """The next priority by the cumulative sums [s_g'] of its law: one uniform number. Mutates `rng`."""
+    last = sums.shape[0] - 1
+    level = rng.random() * sums[last]
+    new = 0
+    while new < last and level >= sums[new]:
+        new += 1
+    return new
+
+
+@njit(cache=True, nogil=True)
 def roll(
     counts: IntArray,
     priority: IntArray,
@@ -122,7 +133,7 @@ def roll(
     Mutates `counts` and `priority` (the states after the last tick), `returns` [rollout] (Σ γ^t r(t)), the generators
     and `visits` [rollout, slot, 1 + zone] (s_g and counts before every `stride`-th tick, while there is room).
     """
-    zones, priorities = counts.shape[1], r_g.shape[0]
+    zones = counts.shape[1]
     sample, left = np.zeros(zones, np.int64), np.zeros(zones, np.int64)
     moved, after = np.zeros(r_l.shape[2], np.int64), np.zeros(zones, np.int64)
     for i in range(counts.shape[0]):
@@ -142,10 +153,6 @@ def roll(
             total += weight * (r_g[s, a] + step(fleet, s, policy, P_l, r_l, mover, moved, after) / n)
             weight *= discount
             fleet[:] = after
-            level = steerer.random() * steering[s, a, priorities - 1]
-            new = 0
-            while new < priorities - 1 and level >= steering[s, a, new]:
-                new += 1
-            s = new
+            s = steer(steering[s, a], steerer)
         priority[i] = s
         returns[i] = total

@@ -107,6 +107,24 @@ def test_a_later_good_message_replaces_an_earlier_one_and_a_bad_one_does_not() -
     assert one.missing == ["r1", "r2"]
 
 
+def test_a_late_zone_is_kept_for_a_belief_while_its_robot_is_replaced() -> None:
+    """Up to `reach` ticks; without reach, as for a dispatcher without memory, it is dropped."""
+    names = [f"r{i}" for i in range(9)]
+    for reach, late in ((0, {}), (2, {"r0": 4}), (9, {"r0": 4, "r1": 1})):
+        one = Gather(names[:4], BEGAN, TIMEOUT, MAX_AGE, lambda count: names[4 : 4 + count], reach)
+        one.receive("r0", 4, 5.0, 2)
+        one.receive("r1", 1, 9.0, 4)
+        one.receive("r2", 0, -9.0, 1)
+        one.receive("r3", None, 5.0, 1)
+        assert one.late == late
+        assert one.zones == {}
+        assert one.rejected == {"r0": "stale", "r1": "stale", "r2": "from the future", "r3": "unknown zone"}
+        assert one.replace(BEGAN) == ["r4", "r5", "r6", "r7"]
+        one.receive("r0", 2, 1.0, 1)
+        assert "r0" not in one.late
+        assert (one.zones, one.ages["r0"]) == ({"r0": 2}, 1)
+
+
 class Ticks(RuleBasedStateMachine):
     """Any order of messages, pauses and replacements in a fleet of 10, k = 4."""
 

@@ -138,3 +138,18 @@ def test_wrong_arguments_are_refused(given: dict[str, str], sentence: str) -> No
 def test_k_above_n_is_refused_before_anything_starts(demo_path: Path, demo_policy: Path) -> None:
     with pytest.raises(UserError, match="k = 5, but the fleet has 3 robots"):
         warehouse_graph({"config": str(demo_path), "policy": str(demo_policy), "n": "3", "k": "5"})
+
+
+@pytest.mark.parametrize(("name", "value"), [("observer", "kalman"), ("sampling", "quota"), ("rule", "learnt")])
+def test_an_unknown_choice_is_refused_before_anything_is_solved(demo_path: Path, name: str, value: str) -> None:
+    with pytest.raises(UserError, match=f"argument {name}: '{value}' is unknown"):
+        warehouse_graph({"config": str(demo_path), name: value})
+
+
+def test_observer_sampling_and_rho_reach_the_dispatcher(demo_path: Path, demo_policy: Path) -> None:
+    given = {"config": str(demo_path), "policy": str(demo_policy), "n": "20", "k": "3", "observer": "dirichlet",
+             "sampling": "stratified", "rho": "0.9"}  # fmt: skip
+    dispatcher = warehouse_graph(given)[2]
+    assert {name: dispatcher.parameters[name] for name in ("k", "observer", "sampling", "rho")} == {
+        "k": 3, "observer": "dirichlet", "sampling": "stratified", "rho": 0.9,
+    }  # fmt: skip

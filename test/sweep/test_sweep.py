@@ -25,6 +25,7 @@ from meanfleet.sweep.plan import SweepPlan
 from meanfleet.sweep.pool import pool
 from meanfleet.sweep.results import summarise
 from meanfleet.sweep.running import run_sweep
+from meanfleet.sweep.units import WHOLE, as_json, remembering_unit
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SMALL: dict[str, Any] = {
@@ -122,8 +123,12 @@ def test_tables_and_figures_say_what_the_units_say(folder: Path, whole: dict[str
         assert point["gap"]["mean"] == pytest.approx(np.mean(last) - np.mean(means), abs=1e-12)
         assert float(by_k[point["k"]]["return_mean"]) == point["return"]["mean"]
         assert point["certificate"]["global_gap"] < 1e-4
+        again = remembering_unit(game, point["k"], 40, 20, 10, 20, (0, 1, 2))
+        assert point["remembering"]["by_seed"] == as_json(again.by_seed)
+        assert float(by_k[point["k"]]["remembering_mean"]) == point["remembering"]["mean"]
     assert [by_k[k]["warm_from"] for k in (20, 21, 22, 23, 24)] == ["", "20", "20", "21", "22"]
     assert whole["fit"]["shape"] == "gap(k) = offset + slope/sqrt(k)"
+    assert whole["whole"]["by_seed"] == as_json(remembering_unit(game, WHOLE, 40, 20, 10, 20, (0, 1, 2)).by_seed)
     for name in FILES[3:]:
         assert (out / name).read_bytes().startswith(b"\x89PNG" if name.endswith("png") else b"<?xml")
 

@@ -10,10 +10,24 @@ import pytest
 from meanfleet.config import SolverConfig
 from meanfleet.solver import Game
 from meanfleet.solver.alternation import best_equilibrium, starting_policies
-from meanfleet.solver.fleet import fleet_return
+from meanfleet.solver.filter_selection import USUAL_RHO, filter_model
+from meanfleet.solver.fleet import Estimate, Fleet, fleet_return
+from meanfleet.solver.fleet.derived import reference
+from meanfleet.solver.fleet.filtered import Observer, drift
+from meanfleet.solver.policies import shortest_way
 from meanfleet.solver.surrogate import KRobotSystem
 from meanfleet.sweep.plan import WARM_ALTERNATIONS
-from meanfleet.sweep.units import HOLD, Start, evaluate_unit, hold_unit, solve_at, solve_unit
+from meanfleet.sweep.units import (
+    HOLD,
+    WHOLE,
+    Start,
+    evaluate_unit,
+    hold_unit,
+    remembering_name,
+    remembering_unit,
+    solve_at,
+    solve_unit,
+)
 from naive.fleet import robot_by_robot
 from naive.surrogate import random_arrays
 
@@ -75,3 +89,18 @@ def test_hold_earns_what_robots_one_by_one_earn_under_it() -> None:
     error = np.hypot(np.std(runs) / np.sqrt(rollouts), found.by_seed[0].error)
     assert found.k == HOLD
     assert abs(np.mean(runs) - found.by_seed[0].mean) < 3.5 * error
+
+
+def test_remembering_and_whole_fleet_units_are_fleets_under_these_dispatchers() -> None:
+    """κ = 4: Q_κ of robots that take the shortest way; the one that sees everybody is not behind the others."""
+    policy = shortest_way(GAME)
+    source = reference(GAME, policy, 4)
+    assert source is not None
+    model = filter_model(GAME, source)
+    found = {k: remembering_unit(GAME, k, 30, 4, 400, 20, (0, 1)) for k in (WHOLE, 1, 5)}
+    observer = Observer(model, drift(GAME, policy), USUAL_RHO, adaptive=True)
+    expected = Fleet(GAME, 30, 5).filtered_returns(observer, policy, 400, 20, 1)
+    assert found[5].by_seed[1] == Estimate.of(expected, 20)
+    assert found[WHOLE].by_seed[0] == Estimate.of(Fleet(GAME, 30, 0).informed_returns(model, policy, 400, 20, 0), 20)
+    assert all(each.remembers and each.policy == remembering_name(4) for each in found.values())
+    assert found[WHOLE].by_seed[0].mean > found[1].by_seed[0].mean - 2 * found[1].by_seed[0].error

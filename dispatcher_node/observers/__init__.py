@@ -1,0 +1,72 @@
+"""What the dispatcher believes of the whole fleet: observers behind one protocol, numpy alone."""
+
+from __future__ import annotations
+
+from meanfleet.bundle import PolicyBundle
+from meanfleet.errors import UserError
+
+from .dirichlet import DirichletObserver
+from .memoryless import MemorylessObserver
+from .particle import PARTICLES, ParticleObserver
+from .protocol import HISTORY, Belief, Observer, Sample, belief_of, fleet_step
+
+OBSERVERS = ("memoryless", "dirichlet", "particle")
+
+
+def check_observer(name: str, bundle: PolicyBundle, rho: float | None = None) -> None:
+    """Raise UserError unless the bundle can run the observer with this ρ (None: the bundle's)."""
+    if name not in OBSERVERS:
+        raise UserError(f"observer {name!r} is unknown: choose from {', '.join(OBSERVERS)}")
+    if rho is not None and not 0 < rho <= 1:
+        raise UserError(f"rho = {rho}: expected a number above 0 and at most 1")
+    if name != "memoryless" and bundle.filtering is None:
+        raise UserError(
+            f"observer {name!r} needs a policy with a filter, which this bundle has not: "
+            "solve again, or choose the memoryless one"
+        )
+
+
+def make_observer(
+    name: str,
+    bundle: PolicyBundle,
+    robots: int,
+    k: int,
+    rho: float | None = None,
+    seed: int = 0,
+    particles: int = PARTICLES,
+) -> Observer:
+    """The observer of that name for a fleet of `robots` robots of which about k are polled per tick.
+
+    ρ is the setting's for k with "dirichlet", and 1 (exact Bayes) with "particle", unless it is given. The setting's
+    own ρ also falls while samples surprise, a given one is kept.
+
+    Raises:
+        UserError: an unknown name, ρ outside (0, 1], or a bundle without a filter.
+    """
+    check_observer(name, bundle, rho)
+    if bundle.filtering is None or name == "memoryless":
+        return MemorylessObserver(bundle.game.zones)
+    model, step = bundle.filtering, fleet_step(bundle.game, bundle.local_policy)
+    if name == "particle":
+        return ParticleObserver(step, model.prior, robots, 1.0 if rho is None else rho, particles, seed)
+    setting = model.setting_for(k)
+    if rho is None:
+        return DirichletObserver(step, model.prior, setting.rho, setting.adaptive)
+    return DirichletObserver(step, model.prior, rho)
+
+
+__all__ = [
+    "HISTORY",
+    "OBSERVERS",
+    "PARTICLES",
+    "Belief",
+    "DirichletObserver",
+    "MemorylessObserver",
+    "Observer",
+    "ParticleObserver",
+    "Sample",
+    "belief_of",
+    "check_observer",
+    "fleet_step",
+    "make_observer",
+]

@@ -1,0 +1,69 @@
+"""Which robots a tick polls: sampling designs, their inclusion probabilities and the weights that follow."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from meanfleet.config import Config
+from meanfleet.errors import UserError
+from meanfleet.layout import RingLayout
+
+from .budget import Budget
+from .designs import Nearest, Oldest, Stratified, Uniform, Weighted
+from .estimation import reweighted, rounded
+from .polling import Polling
+from .protocol import Design, Roster
+
+DESIGNS = ("uniform", "oldest", "stratified", "nearest", "weighted")
+
+
+def simple_design(name: str) -> Design:
+    """A design that needs no configuration.
+
+    Raises:
+        UserError: there is none of that name, or it needs a configuration.
+    """
+    if name not in DESIGNS:
+        raise UserError(f"sampling {name!r} is unknown: choose from {', '.join(DESIGNS)}")
+    if name not in ("uniform", "oldest", "stratified"):
+        key = "position" if name == "nearest" else "probabilities"
+        raise UserError(f"sampling {name!r} needs dispatcher.{key} in the configuration")
+    return {"uniform": Uniform, "oldest": Oldest, "stratified": Stratified}[name]()
+
+
+def design_from_config(config: Config, name: str = "") -> Design:
+    """The design of that name (empty: the configuration's) with what the configuration says of it.
+
+    Raises:
+        UserError: an unknown name, or a configuration that lacks what the design needs.
+    """
+    settings = config.dispatcher
+    name = name or settings.sampling
+    if name == "nearest" and settings.position is not None:
+        layout, (x, y) = RingLayout.from_config(config), settings.position
+        radius = (layout.inner_radius + layout.outer_radius) / 2
+        angles = layout.zone_angle * np.arange(layout.zones)
+        return Nearest(tuple(math.hypot(radius * math.cos(a) - x, radius * math.sin(a) - y) for a in angles))
+    if name == "weighted" and settings.probabilities:
+        return Weighted(tuple(settings.probabilities.get(robot, 1.0) for robot in config.robots))
+    return simple_design(name)
+
+
+__all__ = [
+    "DESIGNS",
+    "Budget",
+    "Design",
+    "Nearest",
+    "Oldest",
+    "Polling",
+    "Roster",
+    "Stratified",
+    "Uniform",
+    "Weighted",
+    "design_from_config",
+    "reweighted",
+    "rounded",
+    "simple_design",
+]

@@ -1,0 +1,191 @@
+"""Compiled beliefs about the fleet: what `meanfleet.filtering` says, for rollouts by the million (MATH §7).
+
+A belief is a Dirichlet law with weights α per zone. Values are the same as those of `FilterModel.values` and
+`filtering.surprise` up to the order of sums.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from meanfleet.filtering import GAIN, KEEP, SLACK
+
+from ..game import FloatArray
+from ..interpolation import SNAP
+
+IntArray = NDArray[np.int64]
+NEAREST, INTERPOLATED, POSTERIOR = range(3)
+
+
+class Memory(NamedTuple):
+    """What a dispatcher that remembers decides with.
+
+    Attributes:
+        kappa: κ.
+        q: Q_κ, float64 [s_g, h, a_g].
+        ranks: `counting_table(κ, zones)`.
+        histograms: all of κ robots, int64 [h, zone]; only deciding by the posterior reads them.
+        prior: α [zone] before the first sample.
+        drift: P̃ that the belief is predicted with, float64 [s_g, z, z'].
+        rho: ρ.
+        deciding: NEAREST, INTERPOLATED or POSTERIOR.
+        adaptive: whether surprise lowers ρ.
+        informed: whether it sees the whole fleet instead of a sample, and so needs no belief.
+    """
+
+    kappa: int
+    q: FloatArray
+    ranks: IntArray
+    histograms: IntArray
+    prior: FloatArray
+    drift: FloatArray
+    rho: float
+    deciding: int
+    adaptive: bool
+    informed: bool
+
+
+@njit(cache=True, nogil=True)
+def decide(memory: Memory, s: int, alpha: FloatArray, values: FloatArray, scratch: FloatArray) -> int:
+    """The best dispatch at s_g = s for a belief α [zone], of equal ones the first.
+
+    Mutates `values` [a_g] (the worth of every dispatch) and `scratch` [3, zone].
+    """
+    mean = scratch[0]
+    for z in range(alpha.shape[0]):
+        mean[z] = memory.kappa * alpha[z] / alpha.sum()
+    values[:] = 0.0
+    if memory.deciding == NEAREST:
+        values[:] = memory.q[s, _nearest(mean, memory.ranks, scratch[1])]
+    elif memory.deciding == INTERPOLATED:
+        _interpolate(memory.q[s], mean, memory.ranks, scratch[1], scratch[2], values)
+    else:
+        _posterior(memory.q[s], memory.histograms, alpha, memory.kappa, values)
+    slack = 1e-12 * max(1.0, np.abs(values).max())
+    best = values.max() - slack
+    a = 0
+    while values[a] < best:
+        a += 1
+    return a
+
+
+@njit(cache=True, nogil=True)
+def _nearest(mean: FloatArray, ranks: IntArray, part: FloatArray) -> int:
+    """Index of the histogram nearest to real counts: largest remainders, first zones first. Mutates both vectors."""
+    zones = mean.shape[0]
+    total, missing = round(mean.sum()), round(mean.sum())
+    for z in range(zones):
+        low = math.floor(mean[z] + 1e-12)
+        part[z] = mean[z] - low
+        mean[z] = low
+        missing -= low
+    for _ in range(missing):
+        z = int(np.argmax(part))
+        mean[z] += 1
+        part[z] = -1.0
+    rest, h = total, 0
+    for z in range(zones - 1):
+        rest -= int(mean[z])
+        h += ranks[rest, zones - z]
+    return h
+
+
+@njit(cache=True, nogil=True)
+def _interpolate(
+    q: FloatArray, mean: FloatArray, ranks: IntArray, part: FloatArray, low: FloatArray, values: FloatArray
+) -> None:
+    """Add Q [h, a] at real counts `mean` [zone] to `values` [a], as `interpolation` does. Mutates `part` and `low`."""
+    zones, kappa = mean.shape[0], ranks.shape[0] - 1
+    total, h = 0.0, 0
+    for z in range(zones - 1):
+        total += mean[z]
+        x = min(max(total, 0.0), float(kappa))
+        whole = np.rint(x)
+        if abs(x - whole) < SNAP:
+            x = whole
+        low[z] = math.floor(x)
+        part[z] = x - low[z]
+        h += ranks[kappa - int(low[z]), zones - z]
+    before = 1.0
+    for _ in range(zones - 1):
+        largest = 0
+        for z in range(1, zones - 1):
+            if part[z] >= part[largest]:  # of equal parts the later zone first
+                largest = z
+        here = part[largest]
+        if here <= 0.0:
+            break
+        for a in range(values.shape[0]):
+            values[a] += (before - here) * q[h, a]
+        left = kappa - int(low[largest])
+        h += ranks[left - 1, zones - largest] - ranks[left, zones - largest]
+        before, part[largest] = here, -1.0
+    for a in range(values.shape[0]):
+        values[a] += before * q[h, a]
+
+
+@njit(cache=True, nogil=True)
+def _posterior(q: FloatArray, histograms: IntArray, alpha: FloatArray, kappa: int, values: FloatArray) -> None:
+    """Add the Dirichlet–multinomial mean of Q [h, a] to `values` [a]; neighbours share the products of first zones."""
+    zones = alpha.shape[0]
+    terms, product = np.ones((zones, kappa + 1)), np.ones(zones + 1)
+    scale = kappa / (math.e * alpha.sum())  # any would do: it only keeps the numbers near 1
+    for z in range(zones):
+        for c in range(kappa):
+            terms[z, c + 1] = terms[z, c] * (alpha[z] + c) / (c + 1) * scale
+    counted, law = np.full(zones, -1), np.empty(histograms.shape[0])
+    for h in range(histograms.shape[0]):
+        zone = 0
+        while zone < zones and counted[zone] == histograms[h, zone]:
+            zone += 1
+        for z in range(zone, zones):
+            counted[z] = histograms[h, z]
+            product[z + 1] = product[z] * terms[z, counted[z]]
+        law[h] = product[zones]
+    values += np.dot(law, q) / law.sum()
+
+
+@njit(cache=True, nogil=True)
+def surprise(alpha: FloatArray, sample: IntArray) -> float:
+    """`filtering.surprise`."""
+    zones, k, total = alpha.shape[0], sample.sum(), alpha.sum()
+    gap = 0.0
+    if k == 0 or zones < 2:
+        return 0.0
+    for z in range(zones):
+        own, other = alpha[z], total - alpha[z]
+        chance, term, mass, mean, actual = 1.0, 0.0, 0.0, 0.0, 0.0
+        for c in range(k + 1):
+            if c > 0:
+                chance *= (k - c + 1) / c * (own + c - 1) / (other + k - c)
+                term += math.log((own + c - 1) / c)
+            mass += chance
+            mean += chance * term
+            if c == sample[z]:
+                actual = term
+        gap += mean / mass - actual
+    return float(gap / math.sqrt((zones - 1) / 2))
+
+
+@njit(cache=True, nogil=True)
+def forgetting(rho: float, level: float, alpha: FloatArray, sample: IntArray) -> tuple[float, float]:
+    """`filtering.forgetting`."""
+    if sample.sum() > 0:
+        level = KEEP * level + (1 - KEEP) * surprise(alpha, sample)
+    return rho * math.exp(-GAIN * max(0.0, level - SLACK)), level
+
+
+@njit(cache=True, nogil=True)
+def predict(alpha: FloatArray, drift: FloatArray, rho: float, scratch: FloatArray) -> None:
+    """α ← ρ · α P̃ with P̃ [z, z']. Mutates `alpha` and `scratch` [zone]."""
+    scratch[:] = 0.0
+    for z in range(alpha.shape[0]):
+        for y in range(alpha.shape[0]):
+            scratch[y] += alpha[z] * drift[z, y]
+    for z in range(alpha.shape[0]):
+        alpha[z] = rho * scratch[z]

@@ -1,0 +1,124 @@
+"""Fleets under a dispatcher that remembers: the compiled rollout, and what it needs (MATH §7)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from meanfleet.filtering import DECIDING, Deciding, FilterModel, FilterSetting
+
+from ..game import FloatArray, Game
+from ..histograms import counting_table, enumerate_histograms
+from .beliefs import POSTERIOR, Memory, decide, forgetting, predict
+from .kernels import poll, steer, step
+
+IntArray = NDArray[np.int64]
+
+
+def drift(game: Game, local_policy: FloatArray) -> FloatArray:
+    """P̃ [s_g, z, z'] of robots that follow π_l [z, s_g, a] in a game."""
+    return np.asarray(np.einsum("zsa,zsay->szy", local_policy, game.P_l))
+
+
+@dataclass(frozen=True, eq=False)
+class Observer:
+    """A dispatcher that remembers.
+
+    Attributes:
+        model: κ, Q_κ and the prior.
+        drift: P̃ that it believes in, float64 [s_g, z, z'].
+        rho: ρ.
+        deciding: how Q_κ is asked.
+        adaptive: whether surprise lowers ρ.
+        informed: whether it sees the whole fleet every tick: then nothing but the model and `deciding` counts.
+    """
+
+    model: FilterModel
+    drift: FloatArray
+    rho: float = 1.0
+    deciding: Deciding = "interpolated"
+    adaptive: bool = False
+    informed: bool = False
+
+    @classmethod
+    def of(cls, model: FilterModel, setting: FilterSetting, believed: FloatArray) -> Observer:
+        """As a bundle's setting has it, with the P̃ it believes in."""
+        return cls(model, believed, setting.rho, setting.deciding, setting.adaptive)
+
+    def memory(self) -> Memory:
+        """For the compiled rollout: fresh copies, one memory layout."""
+        zones, kappa = len(self.model.prior), self.model.kappa
+        deciding = DECIDING.index(self.deciding)
+        every = enumerate_histograms(kappa, zones) if deciding == POSTERIOR else np.empty((0, zones))
+        return Memory(
+            kappa,
+            np.array(self.model.q, dtype=float, order="C"),
+            np.array(counting_table(kappa, zones)),
+            np.array(every, dtype=np.int64, order="C"),
+            np.array(self.model.prior, dtype=float),
+            np.array(self.drift, dtype=float, order="C"),
+            float(self.rho),
+            deciding,
+            self.adaptive,
+            self.informed,
+        )
+
+
+@njit(cache=True, nogil=True)
+def roll_filtered(
+    counts: IntArray,
+    priority: IntArray,
+    k: int,
+    memory: Memory,
+    policy: FloatArray,
+    P_l: FloatArray,
+    r_l: FloatArray,
+    steering: FloatArray,
+    r_g: FloatArray,
+    discount: float,
+    horizon: int,
+    poller: np.random.Generator,
+    mover: np.random.Generator,
+    steerer: np.random.Generator,
+    returns: FloatArray,
+    log: IntArray,
+) -> None:
+    """Roll every fleet of `counts` [rollout, zone], `priority` [rollout] out under a dispatcher that remembers.
+
+    As `kernels.roll`, which uses the same random numbers in the same order. Mutates `counts`, `priority`, `returns`,
+    the generators and `log` [rollout, tick, 2 + 2·zones] (s_g, a_g, sample, counts of every tick, while there is room).
+    """
+    zones = counts.shape[1]
+    sample, left = np.zeros(zones, np.int64), np.zeros(zones, np.int64)
+    moved, after = np.zeros(r_l.shape[2], np.int64), np.zeros(zones, np.int64)
+    alpha, values, scratch = np.empty(zones), np.empty(r_g.shape[1]), np.empty((3, zones))
+    for i in range(counts.shape[0]):
+        fleet, s = counts[i], priority[i]
+        n = fleet.sum()
+        weight, total, level = 1.0, 0.0, 0.0
+        alpha[:] = memory.prior
+        for t in range(horizon):
+            rho = memory.rho
+            if memory.informed:
+                sample[:] = fleet
+                alpha[:] = fleet
+            else:
+                poll(fleet, k, poller, sample, left)
+                if memory.adaptive:
+                    rho, level = forgetting(rho, level, alpha, sample)
+                alpha += sample
+            a = decide(memory, s, alpha, values, scratch)
+            if t < log.shape[1]:
+                log[i, t, 0], log[i, t, 1] = s, a
+                log[i, t, 2 : 2 + zones], log[i, t, 2 + zones :] = sample, fleet
+            if not memory.informed:
+                predict(alpha, memory.drift[s], rho, scratch[0])
+            total += weight * (r_g[s, a] + step(fleet, s, policy, P_l, r_l, mover, moved, after) / n)
+            weight *= discount
+            fleet[:] = after
+            s = steer(steering[s, a], steerer)
+        priority[i] = s
+        returns[i] = total
