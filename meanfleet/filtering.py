@@ -23,8 +23,10 @@ FloatArray = NDArray[np.float64]
 Deciding = Literal["nearest", "interpolated", "posterior"]
 DECIDING: tuple[Deciding, ...] = get_args(Deciding)
 
-# Adaptive forgetting: share of the surprise level that a tick keeps, level that chance reaches, and how fast ρ falls.
-KEEP, SLACK, GAIN = 0.9, 0.5, 0.5
+# Adaptive forgetting: share of the surprise level that a tick keeps, level that chance reaches, how fast ρ falls, and
+# the least factor of ρ.
+KEEP, SLACK, GAIN, LEAST = 0.9, 0.2, 4.0, 0.02
+TINY = 1e-9  # weight of a zone that the belief has ruled out: samples there are a great surprise, not an error
 
 
 def surprise(alpha: ArrayLike, sample: ArrayLike) -> float:
@@ -39,7 +41,8 @@ def surprise(alpha: ArrayLike, sample: ArrayLike) -> float:
     if k == 0 or len(weights) < 2:
         return 0.0
     for own, seen in zip(weights.tolist(), counts.tolist(), strict=True):
-        other, chance, term = total - own, 1.0, 0.0  # of c robots here, up to a factor; Γ(α+c)/(Γ(α)c!) as a logarithm
+        own, other = max(own, TINY), max(total - own, TINY)
+        chance, term = 1.0, 0.0  # of c robots here, up to a factor; Γ(α+c)/(Γ(α)c!) as a logarithm
         mass = mean = actual = 0.0
         for c in range(k + 1):
             if c > 0:
@@ -58,13 +61,13 @@ def forgetting(rho: float, level: float, alpha: ArrayLike, sample: ArrayLike) ->
 
     A wrong model of the robots shows as surprise that lasts. The level is its running mean, 0 at the start,
 
-        level ← KEEP·level + (1 − KEEP)·surprise(α, sample)        ρ_t = ρ·exp(−GAIN·max(0, level − SLACK))
+        level ← KEEP·level + (1 − KEEP)·surprise(α, sample)        ρ_t = ρ·max(LEAST, exp(−GAIN·max(0, level − SLACK)))
 
     A tick without samples leaves the level as it is.
     """
     if np.sum(sample) > 0:
         level = KEEP * level + (1 - KEEP) * surprise(alpha, sample)
-    return rho * math.exp(-GAIN * max(0.0, level - SLACK)), level
+    return rho * max(LEAST, math.exp(-GAIN * max(0.0, level - SLACK))), level
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,9 @@ class FilterModel:
 
     def _posterior(self, alpha: FloatArray) -> FloatArray:
         """Dirichlet–multinomial law of the histograms of κ robots, float64 [h]."""
-        logs = np.array([[math.lgamma(a + c) - math.lgamma(a) for c in range(self.kappa + 1)] for a in alpha])
+        logs = np.array(
+            [[math.lgamma(a + c) - math.lgamma(a) for c in range(self.kappa + 1)] for a in np.maximum(alpha, TINY)]
+        )
         total = self._multinomials + logs[np.arange(len(alpha)), self._histograms].sum(axis=1)
         law = np.exp(total - total.max())
         return np.asarray(law / law.sum())

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meanfleet.filtering import GAIN, KEEP, SLACK, forgetting, surprise
+from meanfleet.filtering import GAIN, KEEP, LEAST, SLACK, forgetting, surprise
 from naive.forgetting import expected_log_chance, log_chance
 
 few = settings(deadline=None, derandomize=True, max_examples=40)
@@ -39,7 +39,12 @@ def test_a_belief_that_is_right_is_not_surprised_on_average() -> None:
 def test_nothing_seen_and_nothing_to_tell_apart_is_no_surprise() -> None:
     assert surprise([1.0, 2.0], [0, 0]) == 0
     assert surprise([3.0], [4]) == 0
-    assert forgetting(0.9, 0.3, [1.0, 2.0], [0, 0]) == (0.9, 0.3)
+    assert forgetting(0.9, SLACK / 2, [1.0, 2.0], [0, 0]) == (0.9, SLACK / 2)
+
+
+def test_a_sample_from_a_zone_ruled_out_is_a_great_surprise_and_no_error() -> None:
+    assert 10 < surprise([40.0, 0.0], [0, 1]) < math.inf
+    assert forgetting(0.9, 0.0, [40.0, 0.0, 0.0], [0, 20, 0])[0] == pytest.approx(0.9 * LEAST)
 
 
 def test_lasting_surprise_lowers_rho_and_its_end_restores_it() -> None:
@@ -47,7 +52,7 @@ def test_lasting_surprise_lowers_rho_and_its_end_restores_it() -> None:
     for sample in [[0, 20]] * 30 + [[20, 0]] * 60:
         rho, new = forgetting(0.98, level, [200.0, 2.0], sample)
         assert new == pytest.approx(KEEP * level + (1 - KEEP) * surprise([200.0, 2.0], sample))
-        assert rho == pytest.approx(0.98 * math.exp(-GAIN * max(0.0, new - SLACK)))
+        assert rho == pytest.approx(0.98 * max(LEAST, math.exp(-GAIN * max(0.0, new - SLACK))))
         rhos.append(rho)
         level = new
     assert rhos[29] < 0.5

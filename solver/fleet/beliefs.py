@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from meanfleet.filtering import GAIN, KEEP, SLACK
+from meanfleet.filtering import GAIN, KEEP, LEAST, SLACK, TINY
 
 from ..game import FloatArray
 from ..interpolation import SNAP
@@ -158,7 +158,7 @@ def surprise(alpha: FloatArray, sample: IntArray) -> float:
     if k == 0 or zones < 2:
         return 0.0
     for z in range(zones):
-        own, other = alpha[z], total - alpha[z]
+        own, other = max(alpha[z], TINY), max(total - alpha[z], TINY)
         chance, term, mass, mean, actual = 1.0, 0.0, 0.0, 0.0, 0.0
         for c in range(k + 1):
             if c > 0:
@@ -177,15 +177,15 @@ def forgetting(rho: float, level: float, alpha: FloatArray, sample: IntArray) ->
     """`filtering.forgetting`."""
     if sample.sum() > 0:
         level = KEEP * level + (1 - KEEP) * surprise(alpha, sample)
-    return rho * math.exp(-GAIN * max(0.0, level - SLACK)), level
+    return rho * max(LEAST, math.exp(-GAIN * max(0.0, level - SLACK))), level
 
 
 @njit(cache=True, nogil=True)
 def predict(alpha: FloatArray, drift: FloatArray, rho: float, scratch: FloatArray) -> None:
-    """α ← ρ · α P̃ with P̃ [z, z']. Mutates `alpha` and `scratch` [zone]."""
+    """α ← ρ · α P̃ with P̃ [z, z'], in all never below TINY. Mutates `alpha` and `scratch` [zone]."""
     scratch[:] = 0.0
     for z in range(alpha.shape[0]):
         for y in range(alpha.shape[0]):
             scratch[y] += alpha[z] * drift[z, y]
     for z in range(alpha.shape[0]):
-        alpha[z] = rho * scratch[z]
+        alpha[z] = max(rho * scratch[z], TINY / alpha.shape[0])
