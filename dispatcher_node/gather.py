@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-REPLACE_AFTER = 0.5
-"""Share of the timeout after which robots that said nothing are replaced."""
+CHANCE = 0.5
+"""Share of the time left when a robot is asked, after which it is replaced if it has said nothing."""
 
 
 class Gather:
@@ -36,6 +36,7 @@ class Gather:
         self.began, self.timeout, self.max_age = began, timeout, max_age
         self._more, self._reach = more, reach
         self.asked: list[str] = list(names)
+        self._patience = dict.fromkeys(names, began + CHANCE * timeout)  # wall time at which the silent are given up
         self.replacements: list[str] = []
         self.zones: dict[str, int] = {}
         self.late: dict[str, int] = {}  # zones of stale samples that a belief can carry forward
@@ -67,18 +68,20 @@ class Gather:
             self.late[name], self.ages[name] = zone, ticks
 
     def replace(self, now: float) -> list[str]:
-        """Robots to ask as well now, instead of those rejected or, late enough, silent."""
-        if now >= self.began + self.timeout:
+        """Robots to ask as well now, instead of those rejected, or silent for half of the time they had."""
+        end = self.began + self.timeout
+        if now >= end:
             return []
-        late = now >= self.began + REPLACE_AFTER * self.timeout
         lost = [
             name
             for name in self.asked
-            if name not in self.zones and name not in self._given_up and (late or name in self.rejected)
+            if name not in self.zones
+            and name not in self._given_up
+            and (name in self.rejected or now >= self._patience[name])
         ]
-        # Replacements get their whole chance: the silent are given up once, not again and again.
         self._given_up.update(lost)
         fresh = list(self._more(len(lost))) if lost else []
+        self._patience |= dict.fromkeys(fresh, now + CHANCE * (end - now))
         self.asked += fresh
         self.replacements += fresh
         return fresh

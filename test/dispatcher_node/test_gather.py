@@ -51,8 +51,10 @@ def test_a_stale_robot_is_replaced_at_once_and_a_silent_one_after_half_the_time(
     assert one.replace(BEGAN + 0.01) == ["r3"]
     assert one.replace(BEGAN + 0.02) == []
     assert one.replace(BEGAN + 0.499) == []
-    # r1, r2 and r3 have said nothing by now.
-    assert one.replace(BEGAN + 0.5) == ["r4", "r5", "r6"]
+    # r1 and r2 have said nothing by now; r3, asked later, has a little longer.
+    assert one.replace(BEGAN + 0.5) == ["r4", "r5"]
+    assert one.replace(BEGAN + 0.504) == []
+    assert one.replace(BEGAN + 0.506) == ["r6"]
     assert one.asked == [f"r{i}" for i in range(7)]
     assert one.replacements == ["r3", "r4", "r5", "r6"]
 
@@ -62,10 +64,11 @@ def test_the_silent_are_given_up_once() -> None:
     assert one.replace(BEGAN + 0.6) == ["r3", "r4", "r5"]
     one.receive("r3", 1, 0.0)
     one.receive("r4", 1, 0.0)
-    # r0…r2 were given up already; r5 is silent as well.
-    assert one.replace(BEGAN + 0.7) == ["r6"]
-    assert one.replace(BEGAN + 0.8) == ["r7"]
+    # r0…r2 were given up already; r5 has half of the 0.4 s that were left when it was asked.
+    assert one.replace(BEGAN + 0.79) == []
+    assert one.replace(BEGAN + 0.81) == ["r6"]
     assert one.replace(BEGAN + 0.9) == []
+    assert one.replace(BEGAN + 0.91) == ["r7"]
 
 
 def test_robots_given_up_may_still_answer() -> None:
