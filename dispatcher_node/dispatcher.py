@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from meanfleet.bundle import PolicyBundle
 from meanfleet.errors import UserError
+from meanfleet.filtering import first_best
 
 from .observers import PARTICLES, Belief, Sample, belief_of, check_observer, make_observer
 from .sampling import Design, Polling, rounded, simple_design
@@ -101,8 +102,7 @@ class Dispatcher:
         polls_per_tick: float | None = None,
         particles: int = PARTICLES,
     ) -> None:
-        most = len(robots) if polls_per_tick is None else max(1, round(polls_per_tick))
-        self.k = k if polls_per_tick is None else min(most, len(robots))
+        self.k = k if polls_per_tick is None else min(max(1, round(polls_per_tick)), len(robots))
         check_polling(bundle, len(robots), k, observer, rho, polls_per_tick)
         if rule not in RULES:
             raise UserError(f"rule {rule!r} is unknown: choose from {', '.join(RULES)}")
@@ -269,11 +269,6 @@ def _weighed(answers: Sequence[Heard], zones: int) -> NDArray[np.float64]:
     total = np.zeros(zones)
     np.add.at(total, [answer.zone for answer in answers], [answer.weight for answer in answers])
     return total
-
-
-def first_best(values: NDArray[np.float64]) -> int:
-    """The best of dispatches' values [a_g]; of equal ones the first."""
-    return int(np.argmax(values >= values.max() - 1e-12 * max(1.0, float(np.abs(values).max()))))
 
 
 def check_polling(

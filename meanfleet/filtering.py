@@ -124,8 +124,7 @@ class FilterModel:
 
     def dispatch(self, priority: int, alpha: ArrayLike, deciding: Deciding) -> int:
         """The best dispatch at s_g = priority for a belief α [zone]; of equal ones the first."""
-        values = self.values(priority, alpha, deciding)
-        return int(np.argmax(values >= values.max() - 1e-12 * max(1.0, float(np.abs(values).max()))))
+        return first_best(self.values(priority, alpha, deciding))
 
     def values(self, priority: int, alpha: ArrayLike, deciding: Deciding) -> FloatArray:
         """Worth of every dispatch [a_g] at s_g = priority for a belief α [zone].
@@ -160,6 +159,11 @@ class FilterModel:
         """−Σ_z log h_z! per histogram."""
         logs = np.array([math.lgamma(c + 1) for c in range(self.kappa + 1)])
         return np.asarray(-logs[self._histograms].sum(axis=1))
+
+
+def first_best(values: FloatArray) -> int:
+    """The best of dispatches' values [a_g]; of those that are equal but for rounding the first."""
+    return int(np.argmax(values >= values.max() - 1e-12 * max(1.0, float(np.abs(values).max()))))
 
 
 def nearest_histogram(mean: FloatArray) -> NDArray[np.int64]:

@@ -87,7 +87,7 @@ def solve(
     leads = exact[::-1] if exact else [min(5, *ks)]
     key = f"{game.digest} {leads} {seed} {settings.model_dump_json()} {meanfleet.__version__}"
     with threadpool_limits(limits=1, user_api="blas"):
-        equilibrium = _equilibrium(game, leads, settings, seed, progress, Checkpoint(checkpoint, key))
+        equilibrium = _equilibrium(game, leads, settings, seed, progress, checkpoint, key)
         proof = equilibrium.certificate(settings.tolerance).as_dict()
         responses = Responses(game, equilibrium, settings.tolerance, tuple(exact), samples, seed, parameterization)
         selection = Selection(game, n, settings, seed, progress)
@@ -118,12 +118,19 @@ def solve(
 
 
 def _equilibrium(
-    game: Game, leads: Sequence[int], settings: SolverConfig, seed: int, progress: Progress | None, kept: Checkpoint
+    game: Game,
+    leads: Sequence[int],
+    settings: SolverConfig,
+    seed: int,
+    progress: Progress | None,
+    checkpoint: str | os.PathLike[str] | None,
+    key: str,
 ) -> Equilibrium:
     """The best equilibrium at the first k of `leads`, or at 5, or at 1, that the exact backup reaches."""
     starts = starting_policies(game, settings.starts, seed)
     refused: OutOfReachError | None = None
     for lead in (*leads, *(m for m in (5, 1) if m < min(leads))):
+        kept = Checkpoint(checkpoint, f"{key} {lead}")  # a pair of another k is none to go on from
         try:
             found = best_equilibrium(
                 KRobotSystem(game, lead),

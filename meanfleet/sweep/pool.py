@@ -51,9 +51,8 @@ def pool(
 @contextmanager
 def _processes(workers: int | None) -> Iterator[joblib.Parallel]:
     count = workers or len(os.sched_getaffinity(0))
-    # A worker whose memory has grown, as it does with k, is replaced between units: nothing a user need hear of.
-    warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
     with (
+        warnings.catch_warnings(),
         joblib.parallel_config(
             backend="loky",
             n_jobs=count,
@@ -64,6 +63,8 @@ def _processes(workers: int | None) -> Iterator[joblib.Parallel]:
         ),
         joblib.Parallel(**OPTIONS, max_nbytes=None) as parallel,
     ):
+        # A worker whose memory has grown, as it does with k, is replaced between units: nothing a user need hear of.
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
         yield parallel
 
 

@@ -26,6 +26,7 @@ from meanfleet.solver import Game
 from meanfleet.solver.alternation import Alternation, Equilibrium, best_equilibrium, starting_policies
 from meanfleet.solver.filter_selection import USUAL_RHO, filter_model
 from meanfleet.solver.fleet import Estimate, Fleet, fleet_return
+from meanfleet.solver.fleet.candidates import plain_tables
 from meanfleet.solver.fleet.derived import reference
 from meanfleet.solver.fleet.filtered import Observer, drift
 from meanfleet.solver.game import FloatArray
@@ -112,8 +113,7 @@ def evaluate_unit(bundle: PolicyBundle, k: int, n: int, rollouts: int, horizon: 
 
 def hold_unit(game: Game, n: int, rollouts: int, horizon: int, seeds: Sequence[int]) -> Returns:
     """Returns of the plain rule: steer so that the priority most likely stays; robots take the shortest way to it."""
-    steer = np.argmax(np.einsum("sas->sa", game.P_g), axis=1)
-    table = np.repeat(steer[:, None], game.zones, axis=1).astype(np.int64)
+    table = plain_tables(game, 1)["hold"]
     with _one_thread():
         found = {seed: fleet_return(game, table, shortest_way(game), 1, n, rollouts, horizon, seed) for seed in seeds}
     return Returns(HOLD, "hold", found)

@@ -17,6 +17,7 @@ from meanfleet.config import Config, SolverConfig
 from meanfleet.solver import Game, solve
 from meanfleet.solver.alternation import Equilibrium, best_equilibrium, starting_policies
 from meanfleet.solver.checkpoint import Checkpoint, Stage
+from meanfleet.solver.solving import _equilibrium
 from meanfleet.solver.surrogate import KRobotSystem
 from naive.surrogate import random_arrays
 
@@ -76,6 +77,29 @@ def test_another_game_or_a_damaged_file_is_no_checkpoint(tmp_path: Path) -> None
     path.write_bytes(path.read_bytes()[:-40])
     assert Checkpoint(path, "one").stages == {}
     assert Checkpoint(tmp_path / "none", "one").stages == {}
+
+
+def test_a_pair_of_another_k_is_not_gone_on_from(tmp_path: Path) -> None:
+    """A solve whose largest k proved out of reach was killed at a smaller one: called again, it tries the largest."""
+    game = Game(**random_arrays(0, priorities=2, dispatches=2, zones=3, moves=2, discount=0.8))
+    path, settings = tmp_path / "c", SolverConfig(tolerance=1e-6)
+    with pytest.raises(Killed):
+        _die_at(game, [2], settings, path)
+    assert path.exists()
+    found = _equilibrium(game, [3], settings, 0, None, path, "key")
+    assert found.surrogate.system.k == 3
+    assert found.table.shape == (2, 10)
+    assert not path.exists()
+
+
+def _die_at(game: Game, leads: list[int], settings: SolverConfig, path: Path) -> None:
+    """`_equilibrium`, ended as soon as its checkpoint is on disk."""
+
+    def progress(label: str, value: float) -> None:
+        if path.exists():
+            raise Killed
+
+    _equilibrium(game, leads, settings, 0, progress, path, "key")
 
 
 def test_a_solve_that_is_killed_and_called_again_writes_the_same_bundle(tmp_path: Path) -> None:
