@@ -22,6 +22,7 @@ PACKAGES = (
     "meanfleet.sweep",
     "meanfleet.sim",
     "meanfleet.sim.backends",
+    "meanfleet.sim.bags",
     "meanfleet.dispatcher_node",
     "meanfleet.dispatcher_node.observers",
     "meanfleet.dispatcher_node.sampling",
