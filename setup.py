@@ -23,6 +23,8 @@ PACKAGES = (
     "meanfleet.sim",
     "meanfleet.sim.backends",
     "meanfleet.sim.bags",
+    "meanfleet.sim.fitting",
+    "meanfleet.sim.replay",
     "meanfleet.dispatcher_node",
     "meanfleet.dispatcher_node.observers",
     "meanfleet.dispatcher_node.sampling",
