@@ -67,6 +67,9 @@ setup(
         "scipy>=1.11",
         "joblib>=1.5",
         "threadpoolctl>=3.1",
+        "rosbags>=0.11",
+        "mcap>=1.6",
+        "zstandard>=0.22",
     ],
     extras_require={
         # ROS 2 from wheels, for a machine without a ROS 2 installation.
