@@ -84,6 +84,11 @@ class Team:
         goals = [self.robots[i].goal(zone, move) for i, zone, move in zip(known, zones, moves, strict=True)]
         return Orders(known, zones, moves, self._send(known, goals))
 
+    def follow(self, bundle: PolicyBundle) -> None:
+        """Draw moves from another bundle's π_l from now on, every robot from its own stream as before."""
+        for robot in self.robots:
+            robot.follow(bundle)
+
     def hold(self) -> list[tuple[int, int]]:
         """Every robot stays in its zone; (robot, goal zone) of those whose goal changed."""
         known = np.flatnonzero(self.zones != NOWHERE).tolist()

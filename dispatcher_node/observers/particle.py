@@ -139,7 +139,10 @@ class ParticleObserver:
         return np.asarray(np.where((left < 0).any(axis=1), -np.inf, terms.sum(axis=1)))
 
     def _from_prior(self, count: int) -> IntArray:
-        return np.asarray(self._rng.multinomial(self.robots, self._rng.dirichlet(self._prior, count)), dtype=np.int64)
+        return self._from_law(self._prior, count)
+
+    def _from_law(self, alpha: FloatArray, count: int) -> IntArray:
+        return np.asarray(self._rng.multinomial(self.robots, self._rng.dirichlet(alpha, count)), dtype=np.int64)
 
     def _moved(self, fleets: IntArray, priority: int) -> IntArray:
         law = self._step[priority]
@@ -187,6 +190,13 @@ class ParticleObserver:
             "priorities": self._priorities,
             "stream": self._rng.bit_generator.state,
         }
+
+    def believing(self, alpha: FloatArray) -> ParticleObserver:
+        """A new observer whose fleets are drawn from Dirichlet(alpha) [zone], on the stream of this one."""
+        new = ParticleObserver(self._step, self._prior, self.robots, self.rho, len(self.weights))
+        new._rng = self._rng
+        new.fleets = new._from_law(np.maximum(alpha, 1e-9), len(self.weights))
+        return new
 
     def restored(self, state: Mapping[str, Any]) -> ParticleObserver:
         """A new observer that goes on from `state`."""

@@ -102,10 +102,10 @@ def test_a_restored_dispatcher_goes_on_as_if_never_stopped(observer: str, sampli
     assert run(one, 15) == run(other, 15)
 
 
-def test_a_state_of_another_observer_is_refused_and_changes_nothing() -> None:
+def test_a_damaged_state_is_refused_and_changes_nothing() -> None:
     one = dispatcher()
     before = json.dumps(one.state())
-    for state in (dispatcher("particle").state(), one.state() | {"belief": {}}, one.state() | {"polling": {}}):
+    for state in (one.state() | {"observer": "kalman"}, one.state() | {"belief": {}}, one.state() | {"polling": {}}):
         with pytest.raises(ValueError, match="no dispatcher state"):
             one.restore(state)
     assert json.dumps(one.state()) == before
