@@ -8,7 +8,18 @@ import typer
 
 import meanfleet
 
-from . import choosing, demonstrating, fitting, inspecting, replaying, running, simulating, solving, sweeping
+from . import (
+    choosing,
+    demonstrating,
+    fitting,
+    inspecting,
+    replaying,
+    running,
+    securing,
+    simulating,
+    solving,
+    sweeping,
+)
 
 app = typer.Typer(
     help="A fleet dispatcher that polls k robots instead of n: solve, simulate, run over ROS 2.",
@@ -42,4 +53,5 @@ app.command("count")(simulating.count_command)
 app.command("replay")(replaying.replay_command)
 app.command("fit")(fitting.fit_command)
 app.command("up")(running.up_command)
+app.command("security")(securing.security_command)
 app.command("demo")(demonstrating.demo_command)

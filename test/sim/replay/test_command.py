@@ -22,7 +22,7 @@ from meanfleet.cli.app import app
 from meanfleet.config import Config
 from meanfleet.dispatcher_node.dispatcher import Dispatcher
 from meanfleet.dispatcher_node.gather import Gather
-from meanfleet.dispatcher_node.report import tick_report
+from meanfleet.dispatcher_node.report import Ledger, tick_report
 from meanfleet.errors import UserError
 from meanfleet.robot_node.robot import Robot, robot_seed
 from meanfleet.solver import Game, solve
@@ -72,7 +72,7 @@ def said(config: Config, bundle: PolicyBundle, observer: str) -> Iterator[Said]:
         one.decide()
         assert one.last is not None
         yield "/priority_zone", "std_msgs/msg/Header", at, header(t, config.zones[priority])
-        report = tick_report(gather, one.last, one, config.zones, float(t), 0.1, 0, 0)
+        report = tick_report(gather, one.last, one, config.zones, float(t), 0.1, Ledger(), 0)
         yield "/diagnostics", "diagnostic_msgs/msg/DiagnosticArray", at, told(t, "dispatcher", report.values())
         moves = [robot.move(int(z), priority) for robot, z in zip(robots, zones, strict=True)]
         values = {"stamp": float(t), "robots": list(names), "moves": moves}
