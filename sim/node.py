@@ -82,7 +82,7 @@ class WorldNode(WorkingNode):
         self.began = self.status_at = self.marked_at = time.monotonic()
         self.schedule = self.began
         self.odometry = OdometryWriter(names)
-        # Robot nodes renew a zone's stamp by odometry: at half a heartbeat it stays below three quarters of max_age.
+        # Robot nodes renew a zone's stamp by odometry: it gets at most half a heartbeat and one turn older by this.
         self.turns = Turns(len(names), settings.odom_rate, self.config.robot.heartbeat / 2)
         self.status_time = 0.0
 
