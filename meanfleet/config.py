@@ -185,7 +185,7 @@ class WorldConfig(Section):
     step: Positive = Field(0.05, description="[s] physics step")
     speed: Positive = Field(2.0, description="[m/s]")
     acceleration: Positive = Field(2.0, description="[m/s²]")
-    odom_rate: Positive = Field(2.0, description="[Hz, simulated time]")
+    odom_rate: Positive = Field(2.0, description="[Hz, simulated time] of robots that move")
     clock_rate: Positive = Field(20.0, description="[Hz, simulated time]")
     real_time_factor: NonNegative = Field(1.0, description="0 = as fast as possible")
 
