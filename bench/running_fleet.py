@@ -59,7 +59,9 @@ class Sampler(threading.Thread):
             if len(children) < len(self.supervisor.processes):
                 continue
             try:
-                self.usage.rows.append((time.monotonic(), {c.process.executable: _used(c.handle.pid) for c in children}))
+                self.usage.rows.append(
+                    (time.monotonic(), {c.process.executable: _used(c.handle.pid) for c in children})
+                )
             except psutil.Error:
                 return  # one of them has ended
 

@@ -37,13 +37,15 @@ class Remote:
 
     def __init__(self, listener: Listener, node: str) -> None:
         self.listener, self.node = listener, node
+        self.clients: dict[str, Any] = {}
 
     def call(self, kind: Any, service: str, request: Any) -> Any:
-        client = self.listener.node.create_client(kind, f"/{self.node}/{service}")
+        if service not in self.clients:
+            self.clients[service] = self.listener.node.create_client(kind, f"/{self.node}/{service}")
+        client = self.clients[service]
         wait_for(client.service_is_ready, 30, f"/{self.node}/{service}", self.listener.spin)
         future = client.call_async(request)
         wait_for(future.done, 30, f"an answer of /{self.node}/{service}", self.listener.spin)
-        self.listener.node.destroy_client(client)
         return future.result()
 
     def change(self, transition: str) -> bool:
@@ -144,12 +146,12 @@ def test_a_dispatcher_is_led_through_its_life(
     assert remote.state == "unconfigured"
     wait_for(lambda: "cannot configure: policy bundle /nowhere.npz does not exist" in fleet.log(), 10, fleet.log())
     assert remote.set(policy=str(fleet.policy)) == ""
-    assert remote.change("configure")
+    assert remote.change("configure"), fleet.log()
     assert remote.state == "inactive"
     assert fleet.publishers() == 0, "an inactive dispatcher is nobody's rival"
     assert "n is read when dispatcher is configured" in remote.set(n=15)
 
-    assert remote.change("activate")
+    assert remote.change("activate"), fleet.log()
     assert_contiguous(fleet.wait_for_ticks(3), demo_path)
 
     # Deactivated it decides nothing: its topic is free, and it goes on where it was.
@@ -161,7 +163,7 @@ def test_a_dispatcher_is_led_through_its_life(
     assert remote.set(k=2) == ""
     assert "no table for k = 3" in remote.set(k=3)
     assert len(fleet.ticks) == asleep
-    assert remote.change("activate")
+    assert remote.change("activate"), fleet.log()
     first = fleet.wait_for_ticks(2)[0]
     assert (first["tick"], first["priority"], first["k"]) == (last["tick"] + 1, last["next_priority"], 2)
     assert first["stamp"] > last["stamp"]
@@ -174,8 +176,8 @@ def test_a_dispatcher_is_led_through_its_life(
     assert remote.change("cleanup")
     assert remote.state == "unconfigured"
     assert remote.set(n=15, config=str(demo_path)) == ""
-    assert remote.change("configure")
-    assert remote.change("activate")
+    assert remote.change("configure"), fleet.log()
+    assert remote.change("activate"), fleet.log()
     fleet.wait_for_tick("a first tick once more", lambda tick: tick["tick"] == 0)
     assert {int(name.rsplit("_", 1)[1]) for name in fleet.ticks[-1]["sampled"]} <= set(range(15))
     assert remote.change("shutdown")
@@ -190,8 +192,8 @@ def test_parameters_change_between_two_ticks_and_damage_is_refused(
 ) -> None:
     fleet = Fleet(processes, listener, demo_path, demo_policy, k=5)
     remote = fleet.dispatcher
-    assert remote.change("configure")
-    assert remote.change("activate")
+    assert remote.change("configure"), fleet.log()
+    assert remote.change("activate"), fleet.log()
     fleet.wait_for_ticks(2)
     began = len(fleet.ticks)
 
@@ -245,6 +247,31 @@ def test_parameters_change_between_two_ticks_and_damage_is_refused(
     assert "share of the belief" in described.description
     assert (described.floating_point_range[0].from_value, described.floating_point_range[0].to_value) == (0.0, 1.0)
     assert "between two ticks" in described.additional_constraints
+
+
+def test_what_fails_while_active_goes_through_error_processing(
+    processes: Processes, listener: Listener, demo_path: Path, demo_policy: Path
+) -> None:
+    """The checkpoint's folder becomes a file: the node says so, is unconfigured, and can be led up again."""
+    folder = processes.folder / "state"
+    fleet = Fleet(processes, listener, demo_path, demo_policy, k=5, checkpoint=str(folder / "dispatcher.json"))
+    remote = fleet.dispatcher
+    assert remote.change("configure"), fleet.log()
+    assert remote.change("activate"), fleet.log()
+    before = fleet.wait_for_ticks(3)[-1]
+    folder.rename(processes.folder / "aside")
+    folder.touch()
+    wait_for(lambda: remote.state == "unconfigured", 30, fleet.log(), listener.spin)
+    wait_for(lambda: "gives up: cannot write" in fleet.log(), 10, fleet.log())
+    assert fleet.publishers() == 0
+    assert fleet.processes["dispatcher"].poll() is None
+    folder.unlink()
+    (processes.folder / "aside").rename(folder)
+    assert remote.change("configure"), fleet.log()
+    assert remote.change("activate"), fleet.log()
+    after = fleet.wait_for_ticks(1)[-1]
+    assert after["tick"] >= before["tick"] > 1, "it resumes from the checkpoint"
+    assert sum(after["ledger"].values()) - after["ledger"]["skipped"] == after["tick"] + 1
 
 
 def test_inactive_robots_are_polled_in_vain_and_send_no_goal(
