@@ -49,7 +49,8 @@ def header() -> str:
     """The table's first lines."""
     cpu = " ".join(f"{name[:5]:>5}" for name in PARTS)
     return (
-        f"{'':>27} {'gather [ms]':>11} {'into dispatcher':>17} {'cores':^23} {'MiB':^23} {'real':>6} {'decisions':>21}\n"
+        f"{'':>27} {'gather [ms]':>11} {'into dispatcher':>17} {'cores':^23} {'MiB':^23} {'real':>6} "
+        f"{'decisions':>21}\n"
         f"{'n':>5} {'k':>5} {'ticks':>6} {'complete':>8} {'p50':>5} {'p99':>5} {'msg/s':>8} {'byte/s':>8} "
         f"{cpu} {cpu} {'time':>6} {'agree':>6} {'loss':>14}"
     )

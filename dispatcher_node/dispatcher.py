@@ -164,8 +164,9 @@ class Dispatcher:
     def decide(self) -> int:
         """Choose a_g from the priority and what is known of the fleet, set the next priority, and return a_g.
 
-        Without memory and with m samples, the table of the largest k' ≤ m decides, on k' of them; with none, a_g = s_g
-        (hold). A belief decides with whatever came.
+        Without memory and with m samples, the table of the largest k' ≤ m decides, on k' of them; a belief decides with
+        whatever came. Where no table serves, or none of the robots asked has answered, nothing is decided: a_g = s_g,
+        and s_g stays (hold).
         """
         weights = self.polling.weights
         heard = {name: Heard(z, age, float(weights[self._index[name]])) for name, (z, age) in self._samples.items()}
@@ -179,7 +180,9 @@ class Dispatcher:
             table_k = None
         dispatch, table_k, kappa = self._choose(histogram, table_k)
         self.belief.predict(priority)
-        self.priority = self._steer(dispatch)
+        following = self._steer(dispatch)  # drawn in any case: the stream does not depend on who answered
+        if table_k is not None or kappa is not None or self.rule != "learned":
+            self.priority = following
         counts = tuple(histogram.tolist())
         self.last = Decision(self.tick, priority, counts, table_k, dispatch, self.priority, kappa, belief, heard)
         self.tick += 1
@@ -219,6 +222,8 @@ class Dispatcher:
         if self.rule == "random":
             return int(self._choices.integers(self.bundle.game.dispatches)), None, None
         if self.observer != "memoryless" and model is not None:
+            if len(self.polling.order) and not self._samples:
+                return hold, None, None
             values = self.belief.values(model, self.priority, model.setting_for(self.k).deciding)
             return first_best(values), None, model.kappa
         return (

@@ -1,7 +1,8 @@
 """The robots as a ROS 2 node, one or many per process: `ros2 run meanfleet robot --ros-args -p config:=FILE …`.
 
 Each robot reports its zone and, at every tick of the dispatcher, draws a move from its zone and the priority, and goes
-to its slot of the zone that the move leads to. Without a priority for `robot.priority_timeout` it holds its zone.
+to its slot of the zone that the move leads to. Without a priority for `robot.priority_timeout` it holds its zone, and
+also while more than one node publishes the priority.
 
 A managed node: inactive, it keeps track of positions but reports no zone and sends no goal, so the dispatcher polls
 others instead. With several such processes on one domain give each a node name (`__node:=robots_07`).
@@ -43,6 +44,8 @@ from .parameters import PARAMETERS
 from .team import Team
 
 FLUSH = 0.02  # [s, wall] between two looks at new positions
+LOOK = 0.1  # [s, wall] between two looks for a second dispatcher
+CLASH_PERIOD = 1.0  # [s, wall] between two reports of one
 
 
 class RobotNode(ManagedNode):
@@ -68,6 +71,7 @@ class RobotNode(ManagedNode):
         self.heard: tuple[float, str] | None = None  # the latest priority: stamp and zone name
         self.acted, self.heard_at, self.holding = -1.0, 0.0, False
         self.flushed, self.reported = 0.0, 0
+        self.looked, self.clash_told, self.clashes = 0.0, 0.0, 0
         kind = POSE_TYPES[settings.pose_type][0]
         for index, name in enumerate(self.names):
             topic = f"{name}/{settings.pose_topic}"
@@ -104,6 +108,8 @@ class RobotNode(ManagedNode):
         if due or now - self.flushed >= FLUSH:
             self._report_zones()
             self.flushed = now
+        if self._torn(now):
+            return FLUSH
         if due:
             self._obey()
         elif self.acted >= 0 and not self.holding:
@@ -115,6 +121,22 @@ class RobotNode(ManagedNode):
             self.zone_publishers[robot].publish(zone_header(self.config.zones[zone], stamp))
             self.reported += 1
 
+    def _torn(self, now: float) -> bool:
+        """Whether several dispatchers publish the priority: robots then hold, and obey none until one is left."""
+        if now - self.looked >= LOOK:
+            self.looked = now
+            self.clashes = max(self.count_publishers("priority_zone") - 1, 0)
+        if not self.clashes:
+            return False
+        self.acted = self.heard[0] if self.heard is not None else self.acted
+        if now - self.clash_told >= CLASH_PERIOD:
+            self.clash_told = now
+            text = f"{self.clashes + 1} dispatchers publish the priority: robots hold their zones until one is left"
+            self._send(self.team.hold(), self.ros_time())
+            self.get_logger().error(text, throttle_duration_sec=5.0)
+            self._tell("error", text, {"holding": list(self.names), "clashes": self.clashes})
+        return True
+
     def _obey(self) -> None:
         assert self.heard is not None
         stamp, name = self.heard
@@ -125,9 +147,10 @@ class RobotNode(ManagedNode):
             return
         orders = self.team.act(priority)
         self._send(orders.changed, stamp)
+        wrong = self.team.complaints(self.ros_time(), self.config.dispatcher.max_age)
         self._tell(
-            "ok",
-            f"{len(orders.robots)} robots acted on priority {name}",
+            "warn" if wrong else "ok",
+            f"{len(orders.robots)} robots acted on priority {name}" + (f"; {wrong.text}" if wrong else ""),
             {
                 "stamp": stamp,
                 "priority": name,
@@ -136,6 +159,8 @@ class RobotNode(ManagedNode):
                 "moves": orders.moves,
                 "goals_sent": len(orders.changed),
                 "zone_messages": self.reported,
+                "bad_poses": wrong.bad,
+                "silent_poses": wrong.silent,
             },
         )
 
