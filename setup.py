@@ -23,6 +23,9 @@ PACKAGES = (
     "meanfleet.sweep",
     "meanfleet.sim",
     "meanfleet.sim.backends",
+    "meanfleet.sim.bags",
+    "meanfleet.sim.fitting",
+    "meanfleet.sim.replay",
     "meanfleet.dispatcher_node",
     "meanfleet.dispatcher_node.observers",
     "meanfleet.dispatcher_node.sampling",
@@ -65,6 +68,9 @@ setup(
         "scipy>=1.11",
         "joblib>=1.5",
         "threadpoolctl>=3.1",
+        "rosbags>=0.11",
+        "mcap>=1.6",
+        "zstandard>=0.22",
     ],
     extras_require={
         # ROS 2 from wheels, for a machine without a ROS 2 installation.

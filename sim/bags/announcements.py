@@ -1,0 +1,126 @@
+"""What the dispatcher and the robots said of the ticks: priorities, reports and moves, in a first pass over the bag."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import numpy as np
+from rosbags.typesys import Stores, get_typestore
+
+from .bag import Bag, Channel
+from .log import UNKNOWN
+from .segments import IntArray
+from .topics import absolute
+
+PRIORITY, DIAGNOSTICS = "std_msgs/msg/Header", "diagnostic_msgs/msg/DiagnosticArray"
+LONG = 1000  # ticks: a longer gap is a jump of the clock
+
+
+@dataclass
+class Stretch:
+    """Priorities between two jumps of their clock: stamps and receive times [ns], zones."""
+
+    stamps: list[int] = field(default_factory=list)
+    received: list[int] = field(default_factory=list)
+    zones: list[int] = field(default_factory=list)
+
+    def timeline(self, by_receipt: bool, tick: int) -> tuple[IntArray, IntArray, list[int]]:
+        """Ticks [ns] with regular ones in gaps, their priorities, and their stamps [µs] (0: no priority)."""
+        times: list[int] = []
+        zones: list[int] = []
+        stamps: list[int] = []
+        for at, zone, stamp in zip(self.received if by_receipt else self.stamps, self.zones, self.stamps, strict=True):
+            while times and at - times[-1] > 1.5 * tick:
+                times.append(times[-1] + tick)
+                zones.append(UNKNOWN)
+                stamps.append(0)
+            if not times or at > times[-1]:
+                times.append(at)
+                zones.append(zone)
+                stamps.append(microseconds(stamp * 1e-9))
+        return np.array(times, dtype=np.int64), np.array(zones, dtype=np.int64), stamps
+
+
+@dataclass
+class Announcements:
+    """Everything said of the ticks.
+
+    Attributes:
+        stretches: of priorities, in order.
+        acts: moves by robot, under the stretch's number and the tick's stamp [µs].
+        ticks: the dispatcher's reports.
+        counts: what could not be used.
+    """
+
+    stretches: list[Stretch] = field(default_factory=list)
+    acts: dict[tuple[int, int], dict[str, int]] = field(default_factory=dict)
+    ticks: list[dict[str, Any]] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def hear(self, stamp: int, received: int, zone: int, tick: int) -> None:
+        """Take in a priority; all times in [ns]."""
+        last = self.stretches[-1].stamps[-1] if self.stretches else None
+        if last is None or not -2 * tick <= stamp - last <= LONG * tick:
+            self.stretches.append(Stretch())
+        elif stamp <= last:
+            self.counts["duplicate priorities" if stamp == last else "priorities out of order"] += 1
+            return
+        stretch = self.stretches[-1]
+        stretch.stamps.append(stamp)
+        stretch.received.append(received)
+        stretch.zones.append(zone)
+
+    def be_told(self, name: str, values: dict[str, Any]) -> None:
+        """Take in a status of meanfleet's diagnostics."""
+        if name == "dispatcher":
+            self.ticks.append(values)
+        elif name.startswith("robots ") and "moves" in values:
+            key = (max(len(self.stretches) - 1, 0), microseconds(float(values["stamp"])))
+            moves = {str(robot): int(move) for robot, move in zip(values["robots"], values["moves"], strict=True)}
+            self.acts.setdefault(key, {}).update(moves)
+
+
+def listen(bag: Bag, priority: str, diagnostics: str, zones: Mapping[str, int], tick: int) -> Announcements:
+    """Read priorities (std_msgs/Header) and diagnostics of a bag; a tick is `tick` [ns] long."""
+    found = Announcements()
+    wanted = [
+        channel
+        for channel in (Channel(absolute(priority), PRIORITY), Channel(absolute(diagnostics), DIAGNOSTICS))
+        if channel in bag.channels
+    ]
+    if not wanted:
+        return found
+    store = typestore()
+    for batch in bag.batches(wanted):
+        for number, (channel, received) in enumerate(zip(batch.channel.tolist(), batch.received.tolist(), strict=True)):
+            msgtype = wanted[channel].msgtype
+            try:
+                message: Any = store.deserialize_cdr(batch.payload(number), msgtype)
+                if msgtype == PRIORITY:
+                    zone = zones.get(message.frame_id, UNKNOWN)
+                    found.counts["unknown priorities"] += zone == UNKNOWN
+                    found.hear(message.stamp.sec * 10**9 + message.stamp.nanosec, received, zone, tick)
+                else:
+                    for status in message.status:
+                        if status.hardware_id == "meanfleet":
+                            values = {item.key: json.loads(item.value) for item in status.values}
+                            found.be_told(status.name, values)
+            except Exception:  # damaged bytes drive the decoder to exceptions of every kind
+                found.counts["undecodable announcements"] += 1
+    return found
+
+
+def microseconds(seconds: float) -> int:
+    """A stamp as a key: its float64 value is right to less than a microsecond."""
+    return round(seconds * 1e6)
+
+
+@cache
+def typestore() -> Any:
+    """Definitions of the standard messages."""
+    return get_typestore(Stores.LATEST)
