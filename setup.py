@@ -12,6 +12,7 @@ PACKAGES = (
     "meanfleet",
     "meanfleet.cli",
     "meanfleet.ros",
+    "meanfleet.ros.managed",
     "meanfleet.running",
     "meanfleet.solver",
     "meanfleet.solver.chained",
@@ -81,6 +82,7 @@ setup(
             "ros-diagnostic-msgs>=5.5",
             "ros-visualization-msgs>=5.5",
             "ros-std-srvs>=5.5",
+            "ros-lifecycle-msgs>=2.3",
             "ros-rosgraph-msgs>=2.3",
         ],
         # Peers that bench/solver.py compares with.

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -21,7 +22,7 @@ from meanfleet.bundle import PolicyBundle
 from meanfleet.errors import UserError
 from meanfleet.filtering import first_best
 
-from .observers import PARTICLES, Belief, Sample, belief_of, check_observer, make_observer
+from .observers import PARTICLES, Belief, Sample, belief_of, check_observer, handed_over, make_observer
 from .sampling import Design, Polling, rounded, simple_design
 
 Rule = Literal["learned", "hold", "random"]
@@ -79,6 +80,7 @@ class Dispatcher:
         priority: s_g(0); None draws it from the game's start law.
         sampling: which robots are drawn: a design, or the name of one that needs no configuration.
         rho: share of the belief that survives a tick; None: the bundle's for k, falling while samples surprise.
+        kappa: κ of the filter to ask, one that the bundle holds; None: the bundle's.
         polls_per_tick: robots drawn per tick on average, instead of k; any positive number.
         particles: of the particle observer.
 
@@ -99,11 +101,12 @@ class Dispatcher:
         *,
         sampling: str | Design = "uniform",
         rho: float | None = None,
+        kappa: int | None = None,
         polls_per_tick: float | None = None,
         particles: int = PARTICLES,
     ) -> None:
         self.k = k if polls_per_tick is None else min(max(1, round(polls_per_tick)), len(robots))
-        check_polling(bundle, len(robots), k, observer, rho, polls_per_tick)
+        check_polling(bundle, len(robots), k, observer, rho, polls_per_tick, kappa=kappa)
         if rule not in RULES:
             raise UserError(f"rule {rule!r} is unknown: choose from {', '.join(RULES)}")
         self.bundle, self.robots = bundle, tuple(robots)
@@ -112,7 +115,10 @@ class Dispatcher:
         self._draws, self._steering, self._choices = (np.random.default_rng(stream) for stream in streams)
         design = simple_design(sampling) if isinstance(sampling, str) else sampling
         self.polling = Polling(len(robots), self.k, design, polls_per_tick)
-        self.belief = make_observer(observer, bundle, len(robots), self.k, rho, seed, particles)
+        self._observer = partial(
+            make_observer, bundle=bundle, robots=len(robots), k=self.k, rho=rho, seed=seed, particles=particles
+        )
+        self.belief = self._observer(observer)
         start = self._from_law(bundle.game.start_priority)
         self.priority = start if priority is None else priority
         self.tick = 0
@@ -158,8 +164,9 @@ class Dispatcher:
     def decide(self) -> int:
         """Choose a_g from the priority and what is known of the fleet, set the next priority, and return a_g.
 
-        Without memory and with m samples, the table of the largest k' ≤ m decides, on k' of them; with none, a_g = s_g
-        (hold). A belief decides with whatever came.
+        Without memory and with m samples, the table of the largest k' ≤ m decides, on k' of them; a belief decides with
+        whatever came. Where no table serves, or none of the robots asked has answered, nothing is decided: a_g = s_g,
+        and s_g stays (hold).
         """
         weights = self.polling.weights
         heard = {name: Heard(z, age, float(weights[self._index[name]])) for name, (z, age) in self._samples.items()}
@@ -173,7 +180,9 @@ class Dispatcher:
             table_k = None
         dispatch, table_k, kappa = self._choose(histogram, table_k)
         self.belief.predict(priority)
-        self.priority = self._steer(dispatch)
+        following = self._steer(dispatch)  # drawn in any case: the stream does not depend on who answered
+        if table_k is not None or kappa is not None or self.rule != "learned":
+            self.priority = following
         counts = tuple(histogram.tolist())
         self.last = Decision(self.tick, priority, counts, table_k, dispatch, self.priority, kappa, belief, heard)
         self.tick += 1
@@ -213,6 +222,8 @@ class Dispatcher:
         if self.rule == "random":
             return int(self._choices.integers(self.bundle.game.dispatches)), None, None
         if self.observer != "memoryless" and model is not None:
+            if len(self.polling.order) and not self._samples:
+                return hold, None, None
             values = self.belief.values(model, self.priority, model.setting_for(self.k).deciding)
             return first_best(values), None, model.kappa
         return (
@@ -242,7 +253,7 @@ class Dispatcher:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from `state()`.
+        """Go on from `state()`, also if it is one of another observer (`observers.handed_over`).
 
         Raises:
             ValueError: the state is not one of a dispatcher for this game.
@@ -254,14 +265,23 @@ class Dispatcher:
             restored = [np.random.default_rng(0) for _ in streams]  # all or nothing
             for stream, value in zip(restored, streams, strict=True):
                 stream.bit_generator.state = value
-            if state["observer"] != self.observer:
-                raise ValueError(f"it is of observer {state['observer']}")
-            belief = self.belief.restored(state["belief"])
+            belief = handed_over(self._observer(state["observer"]).restored(state["belief"]), self.belief)
             polling = self.polling.restored(state["polling"], self.bundle.game.zones)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, UserError) as error:
             raise ValueError(f"no dispatcher state: {error}") from None
         self._draws, self._steering, self._choices = restored
         self.tick, self.priority, self.belief, self.polling = tick, priority, belief, polling
+
+    def take_over(self, old: Dispatcher) -> None:
+        """Go on between two ticks in the place of `old`, a dispatcher of the same robots on the same zones.
+
+        Tick, priority, streams of draws and what is known of every robot stay; so does the belief, as far as both have
+        one (`observers.handed_over`).
+        """
+        self._draws, self._steering, self._choices = old._draws, old._steering, old._choices
+        self.tick, self.priority, self.last = old.tick, old.priority, old.last
+        self.polling = self.polling.restored(old.polling.state(), self.bundle.game.zones)
+        self.belief = handed_over(old.belief, self.belief)
 
 
 def _weighed(answers: Sequence[Heard], zones: int) -> NDArray[np.float64]:
@@ -279,11 +299,12 @@ def check_polling(
     rho: float | None = None,
     polls_per_tick: float | None = None,
     where: str = "the bundle",
+    kappa: int | None = None,
 ) -> None:
     """Raise UserError unless the bundle can run an observer that polls k of so many robots."""
     if polls_per_tick is None and k > robots:
         raise UserError(f"k = {k}, but the fleet has {robots} robots: lower k")
-    check_observer(observer, bundle, rho)
+    check_observer(observer, bundle, rho, kappa)
     if observer != "memoryless":
         return
     if polls_per_tick is None:

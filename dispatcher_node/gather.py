@@ -45,13 +45,15 @@ class Gather:
         self.rejected: dict[str, str] = {}
         self._given_up: set[str] = set()
 
-    def receive(self, name: str, zone: int | None, age: float, ticks: int = 0) -> None:
+    def receive(self, name: str, zone: int | None, age: float, ticks: int = 0, count: int = 1) -> None:
         """Store a message of an asked robot: its zone index (None: no known zone) and its age [s] and in ticks.
+
+        `count` messages came, of which this is the latest.
 
         A stale robot is replaced, but its zone is kept as `late` while a belief can use it. A later valid message of
         the same robot replaces an earlier one; stamps from the future beyond `max_age` are as wrong as stale ones.
         """
-        self.messages[name] = self.messages.get(name, 0) + 1
+        self.messages[name] = self.messages.get(name, 0) + count
         if zone is None:
             reason = "unknown zone"
         elif abs(age) > self.max_age:

@@ -1,98 +1,153 @@
 """The dispatcher as a ROS 2 node: `ros2 run meanfleet dispatcher --ros-args -p config:=FILE -p policy:=FILE`.
 
 Every tick: draw robots, subscribe to their zones, gather until all answered or the time is up (replacing the silent
-and the stale), decide, publish the priority, destroy the subscriptions. An observer with a belief takes in stale
-samples too, with their age.
+and the stale), decide, publish the priority, destroy the subscriptions (which stay if all robots are polled). An
+observer with a belief takes in stale samples too, with their age. When nobody answers, the priority is held.
 
-Parameters:
+A managed node: inactive, it publishes no priority and keeps what it knows; every activation refuses to start beside
+another dispatcher that is active.
+
+Parameters, those with * changing between two ticks (`ros2 param set /dispatcher k 5`):
     config (string): configuration (YAML).
-    policy (string): policy bundle (.npz).
+    policy* (string): policy bundle (.npz); set it again to load a file that was replaced.
     n (int, 0): robots; 0: as the configuration says.
-    k (int, 0): robots polled per tick; 0: as the configuration says.
+    k* (int, 0): robots polled per tick; 0: as the configuration says.
     seed (int, 0): draws of robots and of the priority.
-    rule (string, learned): learned, hold or random.
-    observer (string, ""): memoryless, dirichlet or particle; empty: as the configuration says.
-    sampling (string, ""): uniform, oldest, stratified, nearest or weighted; empty: as the configuration says.
-    rho (double, 0): share of the belief that survives a tick; 0: as the configuration or the policy says.
+    rule* (string, learned): learned, hold or random.
+    observer* (string, ""): memoryless, dirichlet or particle; empty: as the configuration says.
+    sampling* (string, ""): uniform, oldest, stratified, nearest or weighted; empty: as the configuration says.
+    rho* (double, 0): share of the belief that survives a tick; 0: as the configuration or the policy says.
+    kappa* (int, 0): κ of the policy's filter to ask; 0: as the policy says.
     checkpoint (string, ""): file in which the state is kept; an existing one is resumed.
     startup_timeout (double, 20): [s, wall] to wait for all robots before the first tick.
+    autostart (bool, true): configure and activate itself; false: wait for a lifecycle manager.
 
 Subscribes: <robot>/zone (std_msgs/Header), k of them per tick, latched.
 Publishes: priority_zone (std_msgs/Header, latched), diagnostics (diagnostic_msgs/DiagnosticArray): the tick with its
-samples, their ages and weights, the belief, its entropy, effective sample size and surprise, and the decision.
+samples, their ages and weights, the belief, its entropy, effective sample size and surprise, the decision, and the
+ledger of how all ticks ended.
 """
 
 from __future__ import annotations
 
-import json
-import math
 import sys
 import time
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from std_msgs.msg import Header
 
 from meanfleet.errors import UserError
-from meanfleet.files import write_json
-from meanfleet.ros.node import DIAGNOSTICS, LATCHED, Signals, WorkingNode, refuse_second, run
+from meanfleet.ros.conversions import diagnostics
+from meanfleet.ros.managed.node import ManagedNode
+from meanfleet.ros.node import DIAGNOSTICS, LATCHED, LEASE_SECONDS, Signals, refuse_second, run
 
+from .checkpoint import Checkpoint
 from .conversions import priority_message, report_message, zone_sample
+from .dispatcher import Dispatcher
 from .gather import Gather
-from .report import tick_report
-from .steering import Steering
+from .lines import Lines
+from .parameters import PARAMETERS, dispatcher_from
+from .report import Ledger, tick_report
+from .schedule import Due, Schedule
 
 WAIT = 0.02  # [s, wall] longest wait between two looks at the clock
+STALL_PERIOD = 5.0  # [s, wall] between two complaints about a clock that stands still
+PATIENCE = 2.0  # [s, wall] with a silent second dispatcher when activated from outside, where somebody waits
 
 
-class DispatcherNode(WorkingNode):
+class DispatcherNode(ManagedNode):
     """Thin: the decision is `Dispatcher`, the gathering `Gather`."""
 
     def __init__(self, stopped: Signals) -> None:
-        super().__init__("dispatcher")
-        self.config = self.configuration()
-        bundle = self.policies(self.config)
-        steering = Steering(
-            self.parameter("k", 0) or None,
-            self.parameter("observer", ""),
-            self.parameter("sampling", ""),
-            self.parameter("rho", 0.0) or None,
-        )
-        self.dispatcher = steering.dispatcher(
-            self.config, bundle, self.parameter("seed", 0), self.parameter("rule", "learned")
-        )
-        self.zone_index = {name: i for i, name in enumerate(self.config.zones)}
-        self.checkpoint = self.parameter("checkpoint", "")
-        self._resume()
-        self.deadline = time.monotonic() + self.parameter("startup_timeout", 20.0)
-        refuse_second(self, Header, "priority_zone", "another dispatcher", stopped)
-        self.priority_publisher = self.create_publisher(Header, "priority_zone", LATCHED)
-        self.diagnostics = self.create_publisher(DiagnosticArray, "diagnostics", DIAGNOSTICS)
-        self.subscriptions_of_tick: list[Any] = []
+        super().__init__("dispatcher", PARAMETERS, stopped)
+        self.priority_publisher: Any = None
+        self.lines = Lines(self._subscribe, self.destroy_subscription, self._store)
         self.gather: Gather | None = None
-        self.next_tick: float | None = None
-        self.stamp, self.skipped, self.started = 0.0, 0, False
+        self.checkpoint: Checkpoint | None = None
+        self.stamp, self.started, self.stall_told = 0.0, False, 0.0
 
-    def work(self) -> float:
+    def build(self) -> None:
+        """Configure: everything but the publisher of the priority, which only an active dispatcher has."""
+        values = self.values()
+        self.config = self.configuration()
+        self.dispatcher = dispatcher_from(values, self.config, self.policies(self.config))
+        self.zone_index = {name: i for i, name in enumerate(self.config.zones)}
+        self.ledger, self.schedule, self.started = Ledger(), Schedule(self.config.dispatcher.tick), False
+        if values["checkpoint"]:
+            self.checkpoint = Checkpoint(values["checkpoint"])
+            self._resume(self.checkpoint)
+        self.diagnostics = self.advertise(DiagnosticArray, "diagnostics", DIAGNOSTICS)
+
+    def begin(self) -> None:
+        """Activate: take the priority's topic."""
+        patience = LEASE_SECONDS if self.starting else PATIENCE
+        refuse_second(self, Header, "priority_zone", "another dispatcher", self.stopped, patience)
+        self.priority_publisher = self.create_publisher(Header, "priority_zone", LATCHED)
+        self.deadline = time.monotonic() + self.get_parameter("startup_timeout").value
+        self.schedule.restart()
+
+    def pause(self) -> None:
+        """Deactivate: leave the priority's topic; a tick that is being gathered is not decided."""
+        if self.gather is not None:
+            self._end_gather()
+            self.ledger.note("skipped")
+        self.lines.close()
+        if self.priority_publisher is not None:
+            self.destroy_publisher(self.priority_publisher)
+            self.priority_publisher = None
+
+    def release(self) -> None:
+        """Give up what `build` made, the checkpoint's lock with it."""
+        super().release()
+        if self.checkpoint is not None:
+            self.checkpoint.close()
+            self.checkpoint = None
+
+    @property
+    def between_ticks(self) -> bool:
+        """Whether no tick is being gathered."""
+        return self.gather is None
+
+    def prepare(self, values: Mapping[str, Any], changed: Iterable[str]) -> Dispatcher:
+        """Another dispatcher for new parameters, on a bundle that is loaded and checked whole."""
+        latest = self.dispatcher if self.pending is None else self.pending
+        bundle = self.load_policies(values["policy"], self.config) if "policy" in changed else latest.bundle
+        return dispatcher_from(values, self.config, bundle)
+
+    def put(self, prepared: Dispatcher) -> None:
+        """Let it go on in the place of the present one."""
+        prepared.take_over(self.dispatcher)
+        self.dispatcher = prepared
+        self.get_logger().info(
+            f"from tick {prepared.tick} on: k = {prepared.k}, rule {prepared.rule}, observer {prepared.observer}, "
+            f"sampling {prepared.polling.design.name}, policy {prepared.bundle.digest[:12]}"
+        )
+
+    def act(self) -> float:
         """Begin, continue or end a tick."""
         if self.gather is not None:
             return self._continue(self.gather)
         if not self.started:
             return self._wait_for_robots()
-        now, tick = self.ros_time(), self.config.dispatcher.tick
-        if now <= 0:
+        wall = time.monotonic()
+        due = self.schedule.look(self.ros_time(), wall)
+        if due is None:
+            self._watch_clock(wall)
             return WAIT
-        if self.next_tick is None or now < self.next_tick - 2 * tick:  # first look, or the clock jumped back
-            self.next_tick = math.ceil(now / tick) * tick
-        if now < self.next_tick:
-            return WAIT
-        late = math.floor((now - self.next_tick) / tick)
-        self.skipped += late
-        self.stamp = self.next_tick + late * tick
-        self.next_tick = self.stamp + tick
-        self._begin()
+        self._begin(due)
         return 0.0
+
+    def _watch_clock(self, wall: float) -> None:
+        still = self.schedule.stalled(wall)
+        if not still or wall - self.stall_told < STALL_PERIOD:
+            return
+        self.stall_told = wall
+        text = f"the clock stands still at {self.ros_time():.1f} s for {still:.0f} s: no tick until it moves"
+        self.get_logger().error(text)
+        self.diagnostics.publish(diagnostics("dispatcher clock", "error", text, {"still": still}, self.ros_time()))
 
     def _wait_for_robots(self) -> float:
         """Count the robots whose zone topic has a publisher; begin when all have, or the time is up."""
@@ -106,62 +161,73 @@ class DispatcherNode(WorkingNode):
         )
         return 0.1
 
-    def _begin(self) -> None:
-        settings = self.config.dispatcher
-        names = self.dispatcher.sample()
-        dispatcher = self.dispatcher
+    def _begin(self, due: Due) -> None:
+        if due.jumped:
+            self.get_logger().warning(
+                f"the clock jumped back by {due.jumped:.1f} s: ticks go on from {due.stamp:.1f} s"
+            )
+        self.ledger.note("skipped", due.skipped)
+        self.stamp = due.stamp
+        settings, dispatcher = self.config.dispatcher, self.dispatcher
+        names = dispatcher.sample()
         self.gather = Gather(
             names, time.monotonic(), settings.gather_timeout, settings.max_age, dispatcher.more, dispatcher.reach
         )
-        self._ask(names)
+        self.lines.ask(names)
 
-    def _ask(self, names: tuple[str, ...] | list[str]) -> None:
-        for name in names:
-            self.subscriptions_of_tick.append(
-                self.listen(Header, f"{name}/zone", lambda message, name=name: self._store(name, message), LATCHED)
-            )
+    def _subscribe(self, name: str, callback: Callable[[Any], None]) -> Any:
+        return self.listen(Header, f"{name}/zone", callback, LATCHED)
 
-    def _store(self, name: str, message: Any) -> None:
+    def _store(self, name: str, message: Any, count: int) -> None:
         if self.gather is not None:
             zone, stamp = zone_sample(message, self.zone_index)
             ticks = max(round((self.stamp - stamp) / self.config.dispatcher.tick), 0)
-            self.gather.receive(name, zone, self.ros_time() - stamp, ticks)
+            self.gather.receive(name, zone, self.ros_time() - stamp, ticks, count)
 
     def _continue(self, gather: Gather) -> float:
         now = time.monotonic()
-        self._ask(gather.replace(now))
+        self.lines.ask(gather.replace(now))
         if not gather.done(now):
             return 0.005
-        for subscription in self.subscriptions_of_tick:
-            self.destroy_subscription(subscription)
-        self.subscriptions_of_tick = []
-        self.gather = None
+        self._end_gather()
         self._decide(gather, now - gather.began)
         return 0.0
+
+    def _end_gather(self) -> None:
+        self.lines.end(keep=self.dispatcher.k == len(self.config.robots))
+        self.gather = None
 
     def _decide(self, gather: Gather, gather_seconds: float) -> None:
         self.dispatcher.observe(gather.zones | gather.late, gather.ages)
         self.dispatcher.decide()
         decision = self.dispatcher.last
         assert decision is not None
-        self.priority_publisher.publish(priority_message(self.config.zones[decision.priority], self.stamp))
         clashes = max(self.count_publishers("priority_zone") - 1, 0)
         report = tick_report(
-            gather, decision, self.dispatcher, self.config.zones, self.stamp, gather_seconds, self.skipped, clashes
+            gather, decision, self.dispatcher, self.config.zones, self.stamp, gather_seconds, self.ledger, clashes
         )
+        self._keep()
+        self.priority_publisher.publish(priority_message(self.config.zones[decision.priority], self.stamp))
         self.diagnostics.publish(report_message(report))
         if report.level != "ok":
             self.get_logger().warning(report.message, throttle_duration_sec=5.0)
-        if self.checkpoint:
-            write_json(self.checkpoint, self.dispatcher.state())
 
-    def _resume(self) -> None:
-        if not self.checkpoint or not Path(self.checkpoint).exists():
-            return
+    def _keep(self) -> None:
+        """Write the checkpoint, before anybody hears of the tick: a restart then never tells one twice."""
+        if self.checkpoint is not None:
+            wrong = self.checkpoint.write(self.dispatcher.state() | {"ledger": asdict(self.ledger)})
+            if wrong:
+                self.get_logger().error(wrong, throttle_duration_sec=5.0)
+
+    def _resume(self, checkpoint: Checkpoint) -> None:
         try:
-            self.dispatcher.restore(json.loads(Path(self.checkpoint).read_text()))
-        except (OSError, ValueError) as error:
-            raise UserError(f"checkpoint {self.checkpoint} cannot be resumed ({error}): remove it") from None
+            state = checkpoint.read()
+            if state is None:
+                return
+            self.dispatcher.restore(state)
+            self.ledger = Ledger.restored(state.get("ledger", {}))
+        except (OSError, TypeError, ValueError) as error:
+            raise UserError(f"checkpoint {checkpoint.path} cannot be resumed ({error}): remove it") from None
         self.get_logger().info(
             f"resuming at tick {self.dispatcher.tick} with priority {self.config.zones[self.dispatcher.priority]}"
         )

@@ -2,11 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from .dispatcher import Decision, Dispatcher
 from .gather import Gather
+
+Outcome = Literal["complete", "partial", "held", "skipped"]
+
+
+@dataclass
+class Ledger:
+    """How every tick since the start ended: their sum is the number of ticks that were due while it was active.
+
+    Attributes:
+        complete: decided on all k robots.
+        partial: decided on fewer.
+        held: the priority was held, for lack of samples or by rule.
+        skipped: not decided: the dispatcher came too late for them, or was deactivated meanwhile.
+    """
+
+    complete: int = 0
+    partial: int = 0
+    held: int = 0
+    skipped: int = 0
+
+    def note(self, outcome: Outcome, ticks: int = 1) -> None:
+        """Count ticks with that outcome."""
+        setattr(self, outcome, getattr(self, outcome) + ticks)
+
+    @classmethod
+    def restored(cls, state: Mapping[str, Any]) -> Ledger:
+        """The ledger of a checkpoint.
+
+        Raises:
+            ValueError or TypeError: it is none.
+        """
+        ledger = cls(**state)
+        if not all(type(ticks) is int and ticks >= 0 for ticks in asdict(ledger).values()):
+            raise ValueError("out of range")
+        return ledger
 
 
 @dataclass(frozen=True)
@@ -17,6 +53,7 @@ class TickReport:
         messages: how many messages each robot sent into the tick's subscriptions.
         missing: asked robots that sent nothing.
         stale: asked robots whose sample was refused, with the reason.
+        skipped: ticks so far, and `ledger`: how all of them ended, this one included (`Ledger`).
         clashes: other publishers of the priority seen in the graph.
         kappa: κ of the filter asked at the belief; None if none was.
         heard: the answers the decision used, by robot: zone, age in ticks, weight.
@@ -42,7 +79,9 @@ class TickReport:
     dispatch: str
     next_priority: str
     skipped: int
+    ledger: dict[str, int]
     clashes: int
+    rule: str
     observer: str
     sampling: str
     kappa: int | None
@@ -57,7 +96,7 @@ class TickReport:
     @property
     def held(self) -> bool:
         """Whether the priority was held for lack of samples, or by rule."""
-        return self.table_k is None and self.kappa is None
+        return _held(self.rule, self.table_k, self.kappa)
 
     @property
     def level(self) -> str:
@@ -92,11 +131,12 @@ def tick_report(
     zone_names: tuple[str, ...],
     stamp: float,
     gather_seconds: float,
-    skipped: int,
+    ledger: Ledger,
     clashes: int,
 ) -> TickReport:
-    """Put a tick's gathering and decision together."""
+    """Put a tick's gathering and decision together, and note its outcome in the ledger."""
     belief = decision.belief
+    ledger.note(_outcome(gather, decision, dispatcher.rule))
     return TickReport(
         tick=decision.tick,
         stamp=stamp,
@@ -115,8 +155,10 @@ def tick_report(
         table_k=decision.table_k,
         dispatch=zone_names[decision.dispatch],
         next_priority=zone_names[decision.next_priority],
-        skipped=skipped,
+        skipped=ledger.skipped,
+        ledger=asdict(ledger),
         clashes=clashes,
+        rule=dispatcher.rule,
         observer=dispatcher.observer,
         sampling=dispatcher.polling.design.name,
         kappa=decision.kappa,
@@ -128,3 +170,13 @@ def tick_report(
         surprise=belief.surprise,
         rho=belief.rho,
     )
+
+
+def _outcome(gather: Gather, decision: Decision, rule: str) -> Outcome:
+    if _held(rule, decision.table_k, decision.kappa):
+        return "held"
+    return "complete" if gather.complete else "partial"
+
+
+def _held(rule: str, table_k: int | None, kappa: int | None) -> bool:
+    return rule != "random" and table_k is None and kappa is None

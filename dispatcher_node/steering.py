@@ -20,12 +20,14 @@ class Steering:
         observer: memoryless, dirichlet or particle.
         sampling: uniform, oldest, stratified, nearest or weighted.
         rho: share of the belief that survives a tick.
+        kappa: κ of the policy's filter to ask.
     """
 
     k: int | None = None
     observer: str = ""
     sampling: str = ""
     rho: float | None = None
+    kappa: int | None = None
 
     def polls_per_tick(self, config: Config) -> float | None:
         """What the configuration's budget allows per tick; None: k counts."""
@@ -45,6 +47,7 @@ class Steering:
             settings.rho if self.rho is None else self.rho,
             self.polls_per_tick(config),
             "the policy",
+            self.kappa,
         )
         design_from_config(config, self.sampling)
 
@@ -65,6 +68,7 @@ class Steering:
             rule,
             sampling=design_from_config(config, self.sampling),
             rho=settings.rho if self.rho is None else self.rho,
+            kappa=self.kappa,
             polls_per_tick=self.polls_per_tick(config),
             particles=settings.particles,
         )

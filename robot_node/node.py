@@ -1,14 +1,19 @@
 """The robots as a ROS 2 node, one or many per process: `ros2 run meanfleet robot --ros-args -p config:=FILE …`.
 
 Each robot reports its zone and, at every tick of the dispatcher, draws a move from its zone and the priority, and goes
-to its slot of the zone that the move leads to. Without a priority for `robot.priority_timeout` it holds its zone.
+to its slot of the zone that the move leads to. Without a priority for `robot.priority_timeout` it holds its zone, and
+also while more than one node publishes the priority.
 
-Parameters:
+A managed node: inactive, it keeps track of positions but reports no zone and sends no goal, so the dispatcher polls
+others instead. With several such processes on one domain give each a node name (`__node:=robots_07`).
+
+Parameters, the one with * changing between two ticks:
     config (string): configuration (YAML).
-    policy (string): policy bundle (.npz).
+    policy* (string): policy bundle (.npz); set it again to load a file that was replaced.
     n (int, 0): robots of the fleet; 0: as the configuration says.
     robots (string[], []): names of the robots of this process; empty: the whole fleet.
     seed (int, 0): every robot draws from its own stream of this seed.
+    autostart (bool, true): configure and activate itself; false: wait for a lifecycle manager.
 
 Subscribes: priority_zone (std_msgs/Header, latched), <robot>/odom or what robot.pose_topic and pose_type say.
 Publishes: <robot>/zone (std_msgs/Header, latched, on change and as heartbeat), <robot>/goal_pose
@@ -19,30 +24,38 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped
-from rclpy.parameter import Parameter
 from rclpy.qos import qos_profile_sensor_data
 from std_msgs.msg import Header
 
+from meanfleet.bundle import PolicyBundle
 from meanfleet.errors import UserError, suggestion
 from meanfleet.layout import RingLayout
 from meanfleet.ros.conversions import diagnostics, to_seconds, zone_header
-from meanfleet.ros.node import DIAGNOSTICS, GOAL, LATCHED, Signals, WorkingNode, run
+from meanfleet.ros.managed.node import ManagedNode
+from meanfleet.ros.node import DIAGNOSTICS, GOAL, LATCHED, Signals, run
 
 from .conversions import POSE_TYPES, goal_message, position
+from .parameters import PARAMETERS
 from .team import Team
 
 FLUSH = 0.02  # [s, wall] between two looks at new positions
+LOOK = 0.1  # [s, wall] between two looks for a second dispatcher
+CLASH_PERIOD = 1.0  # [s, wall] between two reports of one
 
 
-class RobotNode(WorkingNode):
+class RobotNode(ManagedNode):
     """Thin: decisions are `Team`'s."""
 
     def __init__(self, stopped: Signals) -> None:
-        super().__init__("robots")
+        super().__init__("robots", PARAMETERS, stopped)
+
+    def build(self) -> None:
+        """Configure: who they are, where their slots lie, all topics."""
         self.config = self.configuration()
         bundle = self.policies(self.config)
         layout = RingLayout.from_config(self.config)
@@ -50,23 +63,23 @@ class RobotNode(WorkingNode):
         fleet = {name: i for i, name in enumerate(self.config.robots)}
         self.slots = layout.slots[[fleet[name] for name in self.names]]
         settings = self.config.robot
-        self.team = Team(self.names, layout.zone_map, bundle, self.parameter("seed", 0), settings.heartbeat)
+        self.team = Team(self.names, layout.zone_map, bundle, self.get_parameter("seed").value, settings.heartbeat)
         self.zone_index = {name: i for i, name in enumerate(self.config.zones)}
-        self.zone_publishers = [self.create_publisher(Header, f"{name}/zone", LATCHED) for name in self.names]
-        self.goal_publishers = [self.create_publisher(PoseStamped, f"{name}/goal_pose", GOAL) for name in self.names]
-        self.diagnostics = self.create_publisher(DiagnosticArray, "diagnostics", DIAGNOSTICS)
+        self.zone_publishers = [self.advertise(Header, f"{name}/zone", LATCHED) for name in self.names]
+        self.goal_publishers = [self.advertise(PoseStamped, f"{name}/goal_pose", GOAL) for name in self.names]
+        self.diagnostics = self.advertise(DiagnosticArray, "diagnostics", DIAGNOSTICS)
         self.heard: tuple[float, str] | None = None  # the latest priority: stamp and zone name
         self.acted, self.heard_at, self.holding = -1.0, 0.0, False
         self.flushed, self.reported = 0.0, 0
+        self.looked, self.clash_told, self.clashes = 0.0, 0.0, 0
         kind = POSE_TYPES[settings.pose_type][0]
         for index, name in enumerate(self.names):
             topic = f"{name}/{settings.pose_topic}"
-            self.listen(kind, topic, lambda message, i=index: self._see(i, message), qos_profile_sensor_data)
-        self.listen(Header, "priority_zone", self._hear, LATCHED)
+            self.follow(kind, topic, lambda message, i=index: self._see(i, message), qos_profile_sensor_data)
+        self.follow(Header, "priority_zone", self._hear, LATCHED)
 
     def _own_robots(self) -> tuple[str, ...]:
-        parameter: Parameter[list[str]] = self.declare_parameter("robots", Parameter.Type.STRING_ARRAY)
-        names = tuple(parameter.value or ())
+        names = tuple(self.values()["robots"] or ())
         for name in names:
             if name not in self.config.robots:
                 hint = suggestion(name, self.config.robots)
@@ -79,15 +92,26 @@ class RobotNode(WorkingNode):
     def _hear(self, message: Any) -> None:
         self.heard = (to_seconds(message.stamp), message.frame_id)
 
-    def work(self) -> float:
+    def prepare(self, values: Mapping[str, Any], changed: Iterable[str]) -> PolicyBundle:
+        """A new bundle, loaded and checked whole."""
+        return self.load_policies(values["policy"], self.config)
+
+    def put(self, prepared: PolicyBundle) -> None:
+        """Let the robots draw from the new policy."""
+        self.team.follow(prepared)
+        self.get_logger().info(f"robots act by policy {prepared.digest[:12]} from now on")
+
+    def act(self) -> float:
         """Report zones, act on a new priority, hold when there is none."""
         now = time.monotonic()
         due = self.heard is not None and self.heard[0] != self.acted
         if due or now - self.flushed >= FLUSH:
             self._report_zones()
             self.flushed = now
+        if self._torn(now):
+            return FLUSH
         if due:
-            self._act()
+            self._obey()
         elif self.acted >= 0 and not self.holding:
             self._watch_timeout()
         return FLUSH
@@ -97,7 +121,23 @@ class RobotNode(WorkingNode):
             self.zone_publishers[robot].publish(zone_header(self.config.zones[zone], stamp))
             self.reported += 1
 
-    def _act(self) -> None:
+    def _torn(self, now: float) -> bool:
+        """Whether several dispatchers publish the priority: robots then hold, and obey none until one is left."""
+        if now - self.looked >= LOOK:
+            self.looked = now
+            self.clashes = max(self.count_publishers("priority_zone") - 1, 0)
+        if not self.clashes:
+            return False
+        self.acted = self.heard[0] if self.heard is not None else self.acted
+        if now - self.clash_told >= CLASH_PERIOD:
+            self.clash_told = now
+            text = f"{self.clashes + 1} dispatchers publish the priority: robots hold their zones until one is left"
+            self._send(self.team.hold(), self.ros_time())
+            self.get_logger().error(text, throttle_duration_sec=5.0)
+            self._tell("error", text, {"holding": list(self.names), "clashes": self.clashes})
+        return True
+
+    def _obey(self) -> None:
         assert self.heard is not None
         stamp, name = self.heard
         self.acted, self.heard_at, self.holding = stamp, self.ros_time(), False
@@ -107,9 +147,10 @@ class RobotNode(WorkingNode):
             return
         orders = self.team.act(priority)
         self._send(orders.changed, stamp)
+        wrong = self.team.complaints(self.ros_time(), self.config.dispatcher.max_age)
         self._tell(
-            "ok",
-            f"{len(orders.robots)} robots acted on priority {name}",
+            "warn" if wrong else "ok",
+            f"{len(orders.robots)} robots acted on priority {name}" + (f"; {wrong.text}" if wrong else ""),
             {
                 "stamp": stamp,
                 "priority": name,
@@ -118,6 +159,8 @@ class RobotNode(WorkingNode):
                 "moves": orders.moves,
                 "goals_sent": len(orders.changed),
                 "zone_messages": self.reported,
+                "bad_poses": wrong.bad,
+                "silent_poses": wrong.silent,
             },
         )
 

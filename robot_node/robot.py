@@ -21,6 +21,10 @@ class Robot:
 
     def __init__(self, bundle: PolicyBundle, seed: int | np.random.SeedSequence = 0) -> None:
         self._rng = np.random.default_rng(seed)
+        self.follow(bundle)
+
+    def follow(self, bundle: PolicyBundle) -> None:
+        """Draw moves from this bundle's π_l from now on."""
         self._zones = bundle.game.zones
         self._cumulative = np.cumsum(bundle.local_policy, axis=2)[:, :, :-1].tolist()
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,8 @@ from meanfleet.bundle import PolicyBundle
 from meanfleet.zone_map import NOWHERE, ZoneMap
 
 from .robot import Robot, robot_seed
+
+NAMED = 20  # robots named in a complaint at most
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,40 @@ class Orders:
     zones: list[int]
     moves: list[int]
     changed: list[tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Complaints:
+    """What is wrong with robots' poses.
+
+    Attributes:
+        bad: how many of a robot's poses were no finite numbers, by name.
+        silent: how old a robot's last pose is [s], by name; None if it never had one. At most `NAMED` of them.
+        silent_count: of all such robots.
+    """
+
+    bad: dict[str, int]
+    silent: dict[str, float | None]
+    silent_count: int
+
+    def __bool__(self) -> bool:
+        return bool(self.bad or self.silent)
+
+    @property
+    def text(self) -> str:
+        """In one line."""
+        parts = []
+        if self.bad:
+            parts.append(f"poses of {_few(self.bad)} are no finite numbers")
+        if self.silent:
+            parts.append(f"no fresh pose of {_few(self.silent, self.silent_count)}")
+        return "; ".join(parts)
+
+
+def _few(names: Iterable[str], count: int | None = None) -> str:
+    some = list(names)
+    count = len(some) if count is None else count
+    return ", ".join(some[:3]) + (f" and {count - 3} more" if count > 3 else "")
 
 
 class Team:
@@ -55,13 +92,27 @@ class Team:
         self._told_zone: NDArray[np.int64] = self.zones.copy()
         self._told_at: NDArray[np.float64] = self.seen.copy()
         self._moved = np.zeros(count, dtype=bool)
+        self._bad: dict[int, int] = {}  # poses ignored since they were last told of, by robot
 
     def see(self, robot: int, x: float, y: float, stamp: float) -> None:
-        """Store a position [m] in frame `map` that was true at `stamp` [s]; one that is not finite is ignored."""
-        if np.isfinite(x) and np.isfinite(y):
-            self.xy[robot] = x, y
-            self.seen[robot] = stamp
-            self._moved[robot] = True
+        """Store a position [m] in frame `map` that was true at `stamp` [s]; one that is not finite is only counted."""
+        if not (isfinite(x) and isfinite(y) and isfinite(stamp)):
+            self._bad[robot] = self._bad.get(robot, 0) + 1
+            return
+        self.xy[robot] = x, y
+        self.seen[robot] = stamp
+        self._moved[robot] = True
+
+    def complaints(self, now: float, limit: float) -> Complaints:
+        """What is wrong with the robots' poses at `now` [s], if one may be `limit` [s] old; counts start anew."""
+        bad, self._bad = self._bad, {}
+        silent = np.flatnonzero(now - self.seen > limit)
+        ages = {self.names[i]: age for i, age in zip(silent.tolist(), (now - self.seen[silent]).tolist(), strict=True)}
+        return Complaints(
+            {self.names[i]: count for i, count in bad.items()},
+            {name: age if isfinite(age) else None for name, age in list(ages.items())[:NAMED]},
+            len(ages),
+        )
 
     def reports(self) -> list[tuple[int, int, float]]:
         """(robot, zone, stamp) to publish now: zones that changed, and those whose heartbeat is due."""
@@ -83,6 +134,11 @@ class Team:
         moves = [self.robots[i].move(zone, priority) for i, zone in zip(known, zones, strict=True)]
         goals = [self.robots[i].goal(zone, move) for i, zone, move in zip(known, zones, moves, strict=True)]
         return Orders(known, zones, moves, self._send(known, goals))
+
+    def follow(self, bundle: PolicyBundle) -> None:
+        """Draw moves from another bundle's π_l from now on, every robot from its own stream as before."""
+        for robot in self.robots:
+            robot.follow(bundle)
 
     def hold(self) -> list[tuple[int, int]]:
         """Every robot stays in its zone; (robot, goal zone) of those whose goal changed."""

@@ -19,18 +19,24 @@ def count_transitions(
     ticks: int,
     seed: int,
     warm_up: int = 5,
+    keep: int = 1,
     progress: Callable[[int], None] | None = None,
 ) -> NDArray[np.int64]:
     """Drive all robots at random for `ticks` ticks of `tick` seconds; returns counts [zone, move, next zone].
 
-    The first `warm_up` ticks are not counted: the robots still stand in their start slots.
+    The first `warm_up` ticks are not counted: the robots still stand in their start slots. A robot keeps a move for
+    `keep` ticks, as it does under a priority that lasts; with ticks much shorter than a drive, moves drawn anew every
+    tick would lead nowhere.
     """
     rng = np.random.default_rng(np.random.SeedSequence([seed, 3]))
     counts = np.zeros((zones, MOVES, zones), dtype=np.int64)
     robots = np.arange(len(world.zones))
+    moves = rng.integers(MOVES, size=len(robots))
     for number in range(warm_up + ticks):
         before = world.zones
-        moves = rng.integers(MOVES, size=len(robots))
+        if number:  # every tick another share of the robots, so that ticks are alike
+            due = robots % keep == number % keep
+            moves[due] = rng.integers(MOVES, size=int(due.sum()))
         world.send(robots, shifted(before, moves, zones))
         world.advance(tick)
         if number >= warm_up:

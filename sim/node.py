@@ -149,14 +149,19 @@ class WorldNode(WorkingNode):
     def _publish_status(self, now: float) -> None:
         factor = (self.world.time - self.status_time) / (now - self.status_at)
         self.status_at, self.status_time = now, self.world.time
+        clashes = max(self.count_publishers("priority_zone") - 1, 0)
         values = {
             "time": self.world.time,
             "wall": now - self.began,
             "real_time_factor": factor,
             "statistics": self.world.statistics(),
+            "clashes": clashes,
         }
         text = f"{self.world.time:.1f} s simulated, {factor:.2f} x real time"
-        self.diagnostics.publish(diagnostics("world", "ok", text, values, self.world.time))
+        if clashes:
+            text += f"; {clashes + 1} dispatchers publish the priority"
+        level = "error" if clashes else "ok"
+        self.diagnostics.publish(diagnostics("world", level, text, values, self.world.time))
 
     def finish(self) -> None:
         """Close the world's window and connection."""

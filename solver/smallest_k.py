@@ -3,6 +3,9 @@
 The yardstick sees the whole fleet: Q_κ at the true distribution. A k is enough when, at 95 % confidence and under
 common random numbers, its mean return is at least the yardstick's less `regret` times its size. Returns rise with k,
 so the k are doubled until one is enough, then halved in between; every k on the way is reported.
+
+Particles cost thousands of times what a Dirichlet belief does, so they get fewer rollouts, with the wider intervals
+that follow. A k found with few particles is enough with many as well: more of them come closer to Bayes.
 """
 
 from __future__ import annotations
@@ -21,11 +24,14 @@ from .fleet.candidates import Candidate, Remembering, Rule
 from .fleet.choice import affordable, race
 from .fleet.counts import CHUNK, Estimate, discounted_horizon
 from .fleet.derived import Reference
+from .fleet.filtered import Observer, drift
 from .game import FloatArray, Game
 from .selection import FILTER, FRESH, Selection
 
 Progress = Callable[[str, float], None]
-OBSERVERS = ("memoryless", "dirichlet")
+OBSERVERS = ("memoryless", "dirichlet", "particle")
+PARTICLES = 200
+PARTICLE_TICKS = 20_000_000  # particles times ticks times rollouts, per k at most: about half a minute on one processor
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,7 @@ class Tried:
 
     Attributes:
         margin: lower end of the 95 % interval of (return − what is enough); at least 0 when enough.
+        rollouts: behind it.
     """
 
     k: int
@@ -43,6 +50,7 @@ class Tried:
     regret: float
     margin: float
     enough: bool
+    rollouts: int
 
 
 @dataclass(frozen=True)
@@ -68,10 +76,11 @@ class Search:
         local_policy: π_l [z, s_g, a].
         regret: share of the whole fleet's return that may be lost.
         limit: largest k tried.
-        rollouts: per k.
+        rollouts: per k; fewer for particles where they would take longer than PARTICLE_TICKS.
+        particles: of the particle observer.
 
     Raises:
-        UserError: regret or limit out of range, or Q_κ out of reach.
+        UserError: regret, limit or particles out of range, or Q_κ out of reach.
     """
 
     def __init__(
@@ -85,14 +94,17 @@ class Search:
         settings: SolverConfig | None = None,
         seed: int = 0,
         progress: Progress | None = None,
+        particles: int = PARTICLES,
     ) -> None:
+        if particles < 2:
+            raise UserError(f"{particles} particles: expected at least 2, such as {PARTICLES}")
         if not 0 < regret < 1:
             raise UserError(f"regret {regret:g}: expected a share above 0 and below 1, such as 0.02")
         if not 1 <= limit <= n:
             raise UserError(f"largest k {limit}: expected 1 to all n = {n} robots")
         self.game, self.n, self.regret, self.limit, self.progress = game, n, regret, limit, progress
         self.selection = Selection(game, n, settings or SolverConfig(), seed)
-        self.local_policy = local_policy
+        self.local_policy, self.particles = local_policy, particles
         self.horizon = discounted_horizon(game.discount)
         self.rollouts = affordable(rollouts, self.horizon)
         self.reference = self._reference()
@@ -135,18 +147,33 @@ class Search:
 
     def judge(self, rule: Rule, k: int) -> Tried:
         """What a rule that polls k robots earns beside the whole-fleet dispatcher."""
-        stream = self.selection.stream(FRESH, 0)
-        own = rule.returns(self.selection.fleet(k), self.rollouts, self.horizon, stream)
+        stream, rollouts = self.selection.stream(FRESH, 0), self._affordable(rule)
+        own = rule.returns(self.selection.fleet(k), rollouts, self.horizon, stream)
+        whole = self.whole[:rollouts]
         # A share of each return is a share of their mean; the sign keeps it an allowance where returns are negative.
-        allowed = self.regret * np.sign(self.whole.mean()) * self.whole
-        spare = Estimate.of(own - self.whole + allowed, self.horizon)
-        value, whole = Estimate.of(own, self.horizon), self.whole_fleet.mean
-        lost = (whole - value.mean) / abs(whole) if whole else 0.0
+        allowed = self.regret * np.sign(whole.mean()) * whole
+        spare = Estimate.of(own - whole + allowed, self.horizon)
+        value, best = Estimate.of(own, self.horizon), float(whole.mean())
+        lost = (best - value.mean) / abs(best) if best else 0.0
         margin = spare.interval[0]
-        return Tried(k, rule.name, value.mean, value.error, lost, margin, margin >= 0)
+        return Tried(k, rule.name, value.mean, value.error, lost, margin, margin >= 0, rollouts)
+
+    def _affordable(self, rule: Rule) -> int:
+        particles = rule.observer.particles if isinstance(rule, Remembering) else 0
+        if not particles:
+            return self.rollouts
+        return min(self.rollouts, max(1, PARTICLE_TICKS // (particles * self.horizon * CHUNK)) * CHUNK)
 
     def _rule(self, observer: str, k: int) -> Rule:
+        if observer == "particle":
+            return self._by_particles()
         return self._remembering(k) if observer == "dirichlet" else self._memoryless(k)
+
+    def _by_particles(self) -> Remembering:
+        """Bayes under the model alone (ρ = 1), as the dispatcher's particle observer has it unless told otherwise."""
+        believed = drift(self.game, self.local_policy)
+        observer = Observer(self.model, believed, 1.0, "interpolated", particles=self.particles)
+        return Remembering(f"{self.particles} particles, κ = {self.model.kappa}", "", observer, self.local_policy)
 
     def _remembering(self, k: int) -> Remembering:
         filters = FilterSelection(self.selection)

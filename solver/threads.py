@@ -11,7 +11,7 @@ import numba
 
 
 def run_all(tasks: Iterable[Callable[[], None]]) -> None:
-    """Run all tasks, on `numba.get_num_threads()` threads; the first exception is raised after all have ended.
+    """Run all tasks, on `numba.get_num_threads()` threads; the first exception is raised, and the rest not begun.
 
     NUMBA_NUM_THREADS limits the threads, as it does for numba itself; joblib's workers set it.
     """
@@ -21,8 +21,14 @@ def run_all(tasks: Iterable[Callable[[], None]]) -> None:
         for task in todo:
             task()
         return
-    for future in [_pool(os.getpid(), threads).submit(task) for task in todo]:
-        future.result()
+    futures = [_pool(os.getpid(), threads).submit(task) for task in todo]
+    try:
+        for future in futures:
+            future.result()
+    except BaseException:  # an interrupt above all: what has not begun is left undone
+        for future in futures:
+            future.cancel()
+        raise
 
 
 @lru_cache(maxsize=4)

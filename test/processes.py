@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +65,10 @@ class Processes:
         self._outputs[process.pid] = path
         return process
 
-    def node(self, module: str, **parameters: Any) -> subprocess.Popen[bytes]:
-        """Start a node with ROS parameters."""
+    def node(self, module: str, remaps: Mapping[str, str] | None = None, **parameters: Any) -> subprocess.Popen[bytes]:
+        """Start a node with ROS parameters, some of its topics under other names."""
         pairs = [part for name, value in parameters.items() for part in ("-p", f"{name}:={json.dumps(value)}")]
+        pairs += [part for old, new in (remaps or {}).items() for part in ("-r", f"{old}:={new}")]
         return self.module(module, "--ros-args", *pairs)
 
     def output(self, process: subprocess.Popen[bytes]) -> str:

@@ -16,6 +16,7 @@ import yaml
 from meanfleet import __version__
 from meanfleet.bundle import PolicyBundle
 from meanfleet.cli.app import app
+from meanfleet.cli.inspecting import gap_text
 from meanfleet.solver import Game
 from naive.surrogate import random_arrays
 
@@ -235,13 +236,27 @@ def test_solving_for_an_observer_is_noted_and_inspect_tells_the_gain(folder: Pat
     assert f"{gain['low']:.2f} … {gain['high']:.2f} more than with robots' policy 'shortest way'" in text
 
 
+def test_gaps_are_plain_numbers_from_a_hundredth_on_and_never_rounded_down() -> None:
+    bounds = (78.1234, 1234.0, 0.01, 0.0101, 0.00999, 3e-9, 0.0)
+    assert [gap_text(bound) for bound in bounds] == [
+        "78.13",
+        "1234.00",
+        "0.01",
+        "0.02",
+        "1.0e-02",
+        "3.0e-09",
+        "0.0e+00",
+    ]
+
+
 def test_choose_k_names_a_k_and_the_messages_it_saves(folder: Path) -> None:
     """Six robots, one tick a second: k of them polled are 60·k messages a minute."""
-    value = printed(folder, "choose-k", "fleet.yaml", "--regret", "0.5", "--rollouts", "500")
-    assert set(value["observers"]) == {"memoryless", "dirichlet"}
+    value = printed(folder, "choose-k", "fleet.yaml", "--regret", "0.5", "--rollouts", "500", "--particles", "20")
+    assert set(value["observers"]) == {"memoryless", "dirichlet", "particle"}
     for answer in value["observers"].values():
         assert answer["messages_per_minute"] == {"needed": 60 * answer["k"], "saved": 60 * (6 - answer["k"])}
-    text = meanfleet(folder, "choose-k", "fleet.yaml", "--regret", "0.5", "--rollouts", "500", "-p", "policy.npz")
+    few = ("--rollouts", "500", "--observer", "dirichlet")
+    text = meanfleet(folder, "choose-k", "fleet.yaml", "--regret", "0.5", *few, "-p", "policy.npz")
     assert text.returncode == 0, text.stderr
     assert "dirichlet, lost: k = 1:" in text.stdout
 

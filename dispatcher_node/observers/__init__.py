@@ -6,6 +6,7 @@ from meanfleet.bundle import PolicyBundle
 from meanfleet.errors import UserError
 
 from .dirichlet import DirichletObserver
+from .handover import handed_over
 from .memoryless import MemorylessObserver
 from .particle import PARTICLES, ParticleObserver
 from .protocol import HISTORY, Belief, Observer, Sample, belief_of, fleet_step
@@ -13,8 +14,8 @@ from .protocol import HISTORY, Belief, Observer, Sample, belief_of, fleet_step
 OBSERVERS = ("memoryless", "dirichlet", "particle")
 
 
-def check_observer(name: str, bundle: PolicyBundle, rho: float | None = None) -> None:
-    """Raise UserError unless the bundle can run the observer with this ρ (None: the bundle's)."""
+def check_observer(name: str, bundle: PolicyBundle, rho: float | None = None, kappa: int | None = None) -> None:
+    """Raise UserError unless the bundle can run the observer with this ρ and this κ (None: the bundle's)."""
     if name not in OBSERVERS:
         raise UserError(f"observer {name!r} is unknown: choose from {', '.join(OBSERVERS)}")
     if rho is not None and not 0 < rho <= 1:
@@ -24,6 +25,9 @@ def check_observer(name: str, bundle: PolicyBundle, rho: float | None = None) ->
             f"observer {name!r} needs a policy with a filter, which this bundle has not: "
             "solve again, or choose the memoryless one"
         )
+    if kappa is not None and (bundle.filtering is None or kappa != bundle.filtering.kappa):
+        held = "no filter" if bundle.filtering is None else f"a filter for kappa = {bundle.filtering.kappa}"
+        raise UserError(f"kappa = {kappa}, but the policy holds {held}: leave kappa at 0, or solve with solver.kappa")
 
 
 def make_observer(
@@ -68,5 +72,6 @@ __all__ = [
     "belief_of",
     "check_observer",
     "fleet_step",
+    "handed_over",
     "make_observer",
 ]

@@ -83,8 +83,14 @@ class DirichletObserver:
             "past": [list(entry) for entry in self._past],
         }
 
+    def believing(self, alpha: FloatArray) -> DirichletObserver:
+        """A new observer with the weights `alpha` [zone] that has taken no step yet."""
+        new = DirichletObserver(self._step, self._prior, self._base, self._adaptive)
+        new.alpha = np.maximum(alpha, TINY * alpha.sum())
+        return new
+
     def restored(self, state: Mapping[str, Any]) -> DirichletObserver:
-        """A new observer that goes on from `state`."""
+        """A new observer that goes on from `state`; a ρ that does not adapt is its own."""
         new = DirichletObserver(self._step, self._prior, self._base, self._adaptive)
         new.alpha = finite(state["alpha"], self.alpha.shape)
         new.rho, new._level = float(state["rho"]), float(state["level"])
@@ -93,4 +99,5 @@ class DirichletObserver:
         known = all(0 <= priority < len(self._step) and 0 < rho <= 1 for priority, rho in new._past)
         if not known or not 0 < new.rho <= 1 or not np.isfinite(new._level) or new.alpha.sum() <= 0:
             raise ValueError("out of range")
+        new.rho = new.rho if self._adaptive else self._base
         return new

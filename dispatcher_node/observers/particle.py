@@ -25,6 +25,7 @@ from numpy.typing import ArrayLike
 from meanfleet.filtering import Deciding, FilterModel, surprise
 from meanfleet.solver.interpolation import interpolate
 
+from .packing import pack, unpack
 from .protocol import HISTORY, FloatArray, IntArray, Sample, finite
 
 PARTICLES = 1000
@@ -138,7 +139,10 @@ class ParticleObserver:
         return np.asarray(np.where((left < 0).any(axis=1), -np.inf, terms.sum(axis=1)))
 
     def _from_prior(self, count: int) -> IntArray:
-        return np.asarray(self._rng.multinomial(self.robots, self._rng.dirichlet(self._prior, count)), dtype=np.int64)
+        return self._from_law(self._prior, count)
+
+    def _from_law(self, alpha: FloatArray, count: int) -> IntArray:
+        return np.asarray(self._rng.multinomial(self.robots, self._rng.dirichlet(alpha, count)), dtype=np.int64)
 
     def _moved(self, fleets: IntArray, priority: int) -> IntArray:
         law = self._step[priority]
@@ -175,26 +179,44 @@ class ParticleObserver:
         self._past, self._priorities = [], []
 
     def state(self) -> dict[str, Any]:
-        """Particles, their weights and forebears, and the stream of draws."""
+        """Particles with their forebears, their weights, and the stream of draws.
+
+        Arrays are packed: layers newest first, by zone, without the last zone, which holds the rest of the n robots.
+        """
+        layers = np.stack([self.fleets, *reversed(self._past)])
         return {
-            "fleets": self.fleets.tolist(),
-            "weights": self.weights.tolist(),
-            "past": [fleets.tolist() for fleets in self._past],
+            "fleets": pack(layers.transpose(0, 2, 1)[:, :-1]),
+            "weights": pack(self.weights),
             "priorities": self._priorities,
             "stream": self._rng.bit_generator.state,
         }
 
+    def believing(self, alpha: FloatArray) -> ParticleObserver:
+        """A new observer whose fleets are drawn from Dirichlet(alpha) [zone], on the stream of this one."""
+        new = ParticleObserver(self._step, self._prior, self.robots, self.rho, len(self.weights))
+        new._rng = self._rng
+        new.fleets = new._from_law(np.maximum(alpha, 1e-9), len(self.weights))
+        return new
+
     def restored(self, state: Mapping[str, Any]) -> ParticleObserver:
         """A new observer that goes on from `state`."""
         new = ParticleObserver(self._step, self._prior, self.robots, self.rho, len(self.weights))
-        shape = self.fleets.shape
-        new.fleets = finite(state["fleets"], shape).astype(np.int64)
-        new.weights = finite(state["weights"], shape[:1])
-        new._past = [finite(fleets, shape).astype(np.int64) for fleets in state["past"]]
         new._priorities = [int(priority) for priority in state["priorities"]]
+        layers = self._layers(state["fleets"], len(new._priorities) + 1)
+        new.fleets, new._past = layers[0], list(reversed(layers[1:]))
+        new.weights = finite(unpack(state["weights"], self.weights.shape), self.weights.shape)
         new._rng.bit_generator.state = state["stream"]
-        whole = all((fleets.sum(axis=1) == self.robots).all() for fleets in (new.fleets, *new._past))
-        fits = len(new._past) == len(new._priorities) <= HISTORY and abs(new.weights.sum() - 1) < 1e-6
-        if not whole or not fits or not all(0 <= priority < len(self._step) for priority in new._priorities):
+        fits = len(new._priorities) <= HISTORY and abs(new.weights.sum() - 1) < 1e-6
+        if not fits or not all(0 <= priority < len(self._step) for priority in new._priorities):
             raise ValueError("out of range")
         return new
+
+    def _layers(self, packed: Mapping[str, Any], count: int) -> list[IntArray]:
+        """Fleets [particle, zone] out of `state`; raises ValueError unless all are of n robots."""
+        particles, zones = self.fleets.shape
+        known = unpack(packed, (count, zones - 1, particles))
+        rest = self.robots - known.sum(axis=1, keepdims=True)
+        if (known < 0).any() or (rest < 0).any():
+            raise ValueError(f"particles that are not of {self.robots} robots")
+        layers = np.concatenate([known, rest], axis=1).transpose(0, 2, 1)
+        return [np.ascontiguousarray(layer, dtype=np.int64) for layer in layers]

@@ -8,7 +8,7 @@ import typer
 
 import meanfleet
 
-from . import choosing, demonstrating, inspecting, recording, running, simulating, solving, sweeping
+from . import choosing, demonstrating, inspecting, recording, running, securing, simulating, solving, sweeping
 
 app = typer.Typer(
     help="A fleet dispatcher that polls k robots instead of n: solve, simulate, run over ROS 2.",
@@ -41,4 +41,5 @@ app.command("compare")(simulating.compare_command)
 app.command("count")(simulating.count_command)
 app.command("up")(running.up_command)
 app.command("record")(recording.record_command)
+app.command("security")(securing.security_command)
 app.command("demo")(demonstrating.demo_command)

@@ -18,6 +18,7 @@ NOTES = {
     "whole": "the dispatcher that sees all {:.0f} robots",
     "memoryless": "memoryless, k = {:.0f}",
     "dirichlet": "dirichlet, k = {:.0f}",
+    "particle": "particle, k = {:.0f}",
 }
 
 
@@ -27,15 +28,16 @@ def choose_k_command(
         float, typer.Option(help="Share of the whole-fleet dispatcher's return that may be lost.")
     ] = 0.02,
     observer: Annotated[
-        str, typer.Option(help="memoryless, dirichlet (remembers), or several: memoryless,dirichlet.")
-    ] = "memoryless,dirichlet",
+        str, typer.Option(help="memoryless, dirichlet or particle (both remember), or several, with commas.")
+    ] = "memoryless,dirichlet,particle",
     largest: Annotated[
         int | None, typer.Option("--largest", min=1, help="Largest k tried (default: 50, or n).")
     ] = None,
     policy: Annotated[
         str | None, typer.Option("--policy", "-p", help="Bundle whose robots' policy is used (default: shortest way).")
     ] = None,
-    rollouts: Annotated[int, typer.Option(min=250, help="Of the whole fleet, per k.")] = 8000,
+    rollouts: Annotated[int, typer.Option(min=250, help="Of the whole fleet, per k; fewer for particles.")] = 8000,
+    particles: Annotated[int, typer.Option(min=2, help="Of the particle observer.")] = 200,
     n: Fleet = None,
     seed: Seed = 0,
     json: Json = False,
@@ -67,6 +69,7 @@ def choose_k_command(
             setup.solver,
             seed,
             progress=lambda label, value: advance(note=NOTES[label].format(value)),
+            particles=particles,
         )
         answers = [search.smallest(name) for name in wanted]
     whole = search.whole_fleet
@@ -100,6 +103,8 @@ def _show(result: dict[str, Any]) -> None:
             continue
         messages = answer["messages_per_minute"]
         value = f"{best['mean']:.2f} ± {best['error']:.2f}"
+        if best["rollouts"] < whole["rollouts"]:
+            value += f" ({best['rollouts']} rollouts)"
         needed, saved = (f"{messages[key]:g}" for key in ("needed", "saved"))
         table.add_row(name, str(answer["k"]), value, f"{best['regret']:.2%}", needed, saved)
     console.print(table)

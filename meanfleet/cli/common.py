@@ -31,6 +31,7 @@ Rho = Annotated[
     float | None,
     typer.Option("--rho", help="Share of the belief that survives a tick (default: the configuration's or policy's)."),
 ]
+Kappa = Annotated[int | None, typer.Option("--kappa", min=1, help="κ of the policy's filter (default: the policy's).")]
 BackendName = Annotated[str | None, typer.Option("--backend", help="bullet, kinematic or model.")]
 
 console = Console(highlight=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -97,7 +98,7 @@ def _show_equilibrium(found: dict[str, Any]) -> None:
     if proof is not None:
         console.print(
             f"equilibrium of the {proof['k']}-robot system, from '{found['start']}': J = {proof['value_low']:.4f}; "
-            f"dispatcher's gap ≤ {proof['global_gap']:.1e}, robots' gap {proof['local_gap_low']:.4f} … "
+            f"dispatcher's gap ≤ {gap_text(proof['global_gap'])}, robots' gap {proof['local_gap_low']:.4f} … "
             f"{proof['local_gap_high']:.2f} ({proof['local_kind']})"
         )
 
@@ -134,13 +135,18 @@ def _kinds(bundle: PolicyBundle) -> dict[str, list[int]]:
 def _cells(certificate: dict[str, Any]) -> tuple[str, ...]:
     fleet = certificate.get("fleet")
     value = f"{certificate['value_low']:.4f}" if "value_low" in certificate else "–"
-    gap = f"≤ {certificate['global_gap']:.1e}" if "global_gap" in certificate else "sampled: not proven"
+    gap = f"≤ {gap_text(certificate['global_gap'])}" if "global_gap" in certificate else "sampled: not proven"
     local = (
         f"{certificate['local_gap_low']:.4f} … {certificate['local_gap_high']:.2f}"
         if "local_gap_low" in certificate
         else "–"
     )
     return value, gap, local, f"{fleet['mean']:.2f} ± {fleet['error']:.2f}" if fleet else "–"
+
+
+def gap_text(bound: float) -> str:
+    """An upper bound for people: two decimals, rounded up, from 0.01 on."""
+    return f"{bound:.1e}" if bound < 0.01 else f"{math.ceil(100 * bound * (1 - 1e-12)) / 100:.2f}"
 
 
 def _rule_table(rules: dict[int, dict[str, Any]], n: Any) -> Table:

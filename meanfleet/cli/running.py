@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from .common import BackendName, Json, ObserverName, Rho, SamplingName, Seed, console, print_json
+from .common import BackendName, Json, Kappa, ObserverName, Rho, SamplingName, Seed, console, print_json
 
 
 def up_command(
@@ -23,6 +23,7 @@ def up_command(
     observer: ObserverName = "",
     sampling: SamplingName = "",
     rho: Rho = None,
+    kappa: Kappa = None,
     duration: Annotated[float, typer.Option(min=0, help="Simulated seconds; 0: until Ctrl-C.")] = 0.0,
     real_time_factor: Annotated[float, typer.Option(help="0: as fast as possible; -1: the configuration's.")] = -1.0,
     seed: Seed = 0,
@@ -45,6 +46,7 @@ def up_command(
         "observer": observer,
         "sampling": sampling,
         "rho": 0.0 if rho is None else rho,
+        "kappa": kappa or 0,
         "duration": duration,
         "real_time_factor": real_time_factor,
         "seed": seed,

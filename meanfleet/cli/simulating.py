@@ -153,6 +153,7 @@ def count_command(
     ] = None,
     n: Fleet = None,
     ticks: Ticks = 300,
+    keep: Annotated[int, typer.Option(min=1, help="Ticks a robot keeps a move: for ticks shorter than a drive.")] = 1,
     backend: BackendName = None,
     seed: Seed = 0,
     json: Json = False,
@@ -178,9 +179,15 @@ def count_command(
     zones, tick = len(setup.zones), setup.dispatcher.tick
     with bar("counting", ticks, json) as advance:
         counts = count_transitions(
-            world, zones, tick, ticks, seed, progress=lambda done: advance(done, f"tick {done}/{ticks}")
+            world, zones, tick, ticks, seed, keep=keep, progress=lambda done: advance(done, f"tick {done}/{ticks}")
         )
-    how = {"backend": backend or setup.world.backend, "robots": len(setup.robots), "ticks": ticks, "seed": seed}
+    how = {
+        "backend": backend or setup.world.backend,
+        "robots": len(setup.robots),
+        "ticks": ticks,
+        "keep": keep,
+        "seed": seed,
+    }
     write_counts(target, setup, counts, how)
     if json:
         print_json({"file": str(target), "transitions": int(counts.sum()), "counts": counts.tolist(), **how})

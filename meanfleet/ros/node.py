@@ -31,6 +31,7 @@ GOAL = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
 DIAGNOSTICS = QoSProfile(depth=50, reliability=ReliabilityPolicy.RELIABLE)
 
 DISCOVERY_SECONDS = 1.5  # [s, wall] to learn who is there already
+LOOK = 0.02  # [s, wall] between two looks for somebody else
 BURST = 500  # messages taken in before `work` has its turn
 LEASE_SECONDS = 25.0  # [s, wall] after which a killed process has left the graph
 
@@ -43,15 +44,18 @@ class WorkingNode(Node):
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
+        self.born = time.monotonic()
         self.failure: BaseException | None = None
         self.events = 0  # callbacks called so far
 
     def parameter(self, name: str, default: Any) -> Any:
-        """Declare a parameter with its default and return its value.
+        """Value of a parameter; one that is not declared yet is, with its default.
 
         Raises:
             UserError: the value given has another type.
         """
+        if self.has_parameter(name):
+            return self.get_parameter_or(name).value
         try:
             return self.declare_parameter(name, default).value
         except rclpy.exceptions.InvalidParameterTypeException as error:
@@ -72,7 +76,10 @@ class WorkingNode(Node):
         Raises:
             UserError: the parameter is missing, or the bundle is damaged or for another number of zones.
         """
-        path = self.parameter("policy", "")
+        return self.load_policies(self.parameter("policy", ""), config)
+
+    def load_policies(self, path: str, config: Config) -> PolicyBundle:
+        """The policy bundle in a file, as `policies`."""
         if not path:
             raise UserError(f"{self.get_name()} needs the parameter 'policy': the path of a policy bundle (.npz)")
         bundle = PolicyBundle.load(path)
@@ -99,6 +106,13 @@ class WorkingNode(Node):
         """Subscribe with a guarded callback."""
         return self.create_subscription(kind, topic, self.guarded(callback), qos)
 
+    def start(self) -> None:
+        """Called once before the first `work`.
+
+        Raises:
+            UserError: the node cannot start.
+        """
+
     def work(self) -> float:
         """Do what is due; return how long to wait for the next event at most [s, wall]."""
         raise NotImplementedError
@@ -107,29 +121,32 @@ class WorkingNode(Node):
         """Called once before the node ends, with the context still valid."""
 
 
-def refuse_second(node: WorkingNode, kind: Any, topic: str, what: str, stopped: Callable[[], bool]) -> None:
+def refuse_second(
+    node: WorkingNode,
+    kind: Any,
+    topic: str,
+    what: str,
+    stopped: Callable[[], bool],
+    patience: float = LEASE_SECONDS,
+) -> None:
     """Raise UserError if somebody else already publishes `topic`.
 
-    A publisher that is seen but silent may be the ghost of a killed process: it is given the lease to vanish.
+    A publisher that is seen but silent may be the ghost of a killed process: it is given `patience` [s, wall] to
+    vanish. No executor takes part, so a callback may call this.
     """
-    heard: list[bool] = []
     volatile = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
-    listener = node.listen(kind, topic, lambda _: heard.append(True), volatile)
-    executor = EventsExecutor()
-    executor.add_node(node)
+    listener = node.create_subscription(kind, topic, lambda _: None, volatile)
     began = time.monotonic()
     try:
-        while not stopped() and not heard:
-            executor.spin_once(timeout_sec=0.05)
-            waited = time.monotonic() - began
-            if waited > DISCOVERY_SECONDS and node.count_publishers(topic) == 0:
+        while not stopped() and listener.handle.take_message(kind, False) is None:
+            now = time.monotonic()
+            if now - node.born > DISCOVERY_SECONDS and node.count_publishers(topic) == 0:
                 return
-            if waited > LEASE_SECONDS:
+            if now - began > patience:
                 break
+            time.sleep(LOOK)
     finally:
         node.destroy_subscription(listener)
-        executor.remove_node(node)
-        executor.shutdown()
     if not stopped():
         raise UserError(
             f"{what} already publishes '{node.resolve_topic_name(topic)}' on this ROS domain: stop it, "
@@ -164,6 +181,7 @@ def run(make: Callable[[Signals], WorkingNode], arguments: Sequence[str] | None 
         node = make(stopped)
         executor = EventsExecutor()
         executor.add_node(node)
+        node.start()
         wait = 0.0
         while not stopped() and node.failure is None:
             executor.spin_once(timeout_sec=wait)

@@ -50,6 +50,7 @@ ARGUMENTS: tuple[Argument, ...] = (
     Argument("observer", "", "memoryless, dirichlet or particle; empty: as the configuration says"),
     Argument("sampling", "", "uniform, oldest, stratified, nearest or weighted; empty: as the configuration says"),
     Argument("rho", 0.0, "share of the belief that survives a tick; 0: as the configuration or the policy says"),
+    Argument("kappa", 0, "κ of the policy's filter to ask; 0: as the policy says"),
     Argument("duration", 0.0, "[s, simulated] until the run ends; 0: until interrupted"),
     Argument("real_time_factor", -1.0, "simulated per wall seconds; 0: as fast as possible; -1: configuration"),
     Argument("seed", 0, "of start, robots and dispatcher"),
@@ -88,7 +89,7 @@ def warehouse_graph(given: Mapping[str, Any], solve_missing: bool = True) -> tup
     _choose("rule", run["rule"], RULES)
     _choose("observer", run["observer"], ("", *OBSERVERS))
     _choose("sampling", run["sampling"], ("", *DESIGNS))
-    steering = Steering(run["k"] or None, run["observer"], run["sampling"], run["rho"] or None)
+    steering = Steering(run["k"] or None, run["observer"], run["sampling"], run["rho"] or None, run["kappa"] or None)
     policy = run["policy"]
     if not policy and solve_missing:
         observer = run["observer"] or config.dispatcher.observer
@@ -100,7 +101,7 @@ def warehouse_graph(given: Mapping[str, Any], solve_missing: bool = True) -> tup
     common = {"config": str(path.resolve()), "n": run["n"]}
     policies = {"policy": str(Path(policy).resolve()) if policy else ""}
     world = {name: run[name] for name in ("backend", "gui", "real_time_factor", "seed")}
-    deciding = {name: run[name] for name in ("k", "rule", "seed", "observer", "sampling", "rho")}
+    deciding = {name: run[name] for name in ("k", "rule", "seed", "observer", "sampling", "rho", "kappa")}
     watching = {"duration": run["duration"], "out": run["out"]}
     simulated = {"use_sim_time": True}
     recording = [Process("recorder", {"out": str(Path(run["record"]).resolve())})] if run["record"] else []

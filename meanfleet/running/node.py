@@ -12,6 +12,7 @@ Subscribes: diagnostics (diagnostic_msgs/DiagnosticArray).
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from typing import IO, Any
@@ -42,17 +43,33 @@ class MonitorNode(WorkingNode):
         self.duration = float(self.parameter("duration", 0.0))
         out = self.parameter("out", "")
         self.out = writable_folder(out) if out else None
-        self.log: IO[str] | None = open(self.out / LOG, "w") if self.out else None  # noqa: SIM115
+        self.log: IO[str] | None = open(self.out / LOG, "w", buffering=1) if self.out else None  # noqa: SIM115
         self.record = RunRecord()
         self.listen(DiagnosticArray, "diagnostics", self._store, DIAGNOSTICS)
         self.shown = False
 
     def _store(self, message: Any) -> None:
         for name, _, values in read_diagnostics(message):
-            if self.log is not None:
-                self.log.write(json.dumps({"name": name, "values": values}) + "\n")
+            self._write({"name": name, "values": values})
             if self.record.add(name, values):
                 self._show(values)
+
+    def _write(self, entry: dict[str, Any]) -> None:
+        """A line of the log; when the disk fails the log ends, and the run goes on."""
+        if self.log is None:
+            return
+        try:
+            self.log.write(json.dumps(entry) + "\n")
+        except OSError as error:
+            text = f"monitor: {self.log.name} ends here ({error.strerror}): make room and start the run again for a log"
+            print(text, file=sys.stderr, flush=True)
+            self._close_log()
+
+    def _close_log(self) -> None:
+        if self.log is not None:
+            with contextlib.suppress(OSError):  # told when it was written
+                self.log.close()
+            self.log = None
 
     def work(self) -> float:
         """End the run when its time is up: after the last tick's robots have acted."""
@@ -77,9 +94,9 @@ class MonitorNode(WorkingNode):
         """Write the summary."""
         if self.shown:
             print()
-        if not hasattr(self, "log") or self.log is None or self.out is None:
+        if not hasattr(self, "log") or self.out is None:
             return
-        self.log.close()
+        self._close_log()
         try:
             write_json(self.out / "summary.json", summarise(self.record, self.config, self.bundle))
         except UserError as error:

@@ -41,11 +41,15 @@ def _dispatcher(ticks: list[dict[str, Any]]) -> dict[str, Any]:
         "k": ticks[-1]["k"],
         "complete_ticks": sum(tick["complete"] for tick in ticks),
         "complete_fraction": sum(tick["complete"] for tick in ticks) / len(ticks),
-        "held_ticks": sum(tick["table_k"] is None and tick.get("kappa") is None for tick in ticks),
+        "held_ticks": sum(_held(tick) for tick in ticks),
         "skipped_ticks": ticks[-1]["skipped"],
         "gather_seconds_median": float(np.median(gather)),
         "gather_seconds_p99": float(np.quantile(gather, 0.99)),
     }
+
+
+def _held(tick: dict[str, Any]) -> bool:
+    return tick.get("rule") != "random" and tick["table_k"] is None and tick.get("kappa") is None
 
 
 def _messages(record: RunRecord) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from .graph import Process
 
-GRACE = 5.0  # [s, wall] between SIGINT, SIGTERM and SIGKILL
+GRACE = 4.0  # [s, wall] between SIGTERM and SIGKILL
 POLL = 0.05  # [s, wall]
 _PR_SET_PDEATHSIG = 1
 
@@ -104,7 +104,8 @@ class Supervisor:
         return code if code == 2 else 1
 
     def _end_all(self) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        # Not SIGINT first: a process that is still importing would answer it with a traceback.
+        for number in (signal.SIGTERM, signal.SIGKILL):
             alive = [child for child in reversed(self.children) if child.handle.poll() is None]
             for child in alive:
                 child.handle.send_signal(number)

@@ -1,12 +1,16 @@
 """Rigid bodies in PyBullet: every robot a cylinder that the traffic law drives and that others can push.
 
+What cannot matter costs little, and changes nothing: robots are matched against each other only if they could touch
+within the step (`contacts.near` is the broad phase, collision groups tell the engine), and a robot that stands still,
+is told to, and is near nobody who could touch it is neither written to nor read.
+
 The only module that imports pybullet.
 """
 
 from __future__ import annotations
 
 import math
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import numpy as np
 import pybullet
@@ -14,10 +18,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from meanfleet.config import Config
 
+from .contacts import near
 from .driving import DrivingWorld
 
 _MASS = 20.0  # [kg]
 _GRAVITY = -9.81  # [m/s²]
+_FLOOR, _ROBOT = 1, 2  # collision groups
+_MARGIN = 0.02  # [m] robots that could come this close to touching are left to the physics engine
 _TILT = 0.2  # [rad] a robot that leans more has left the floor
 _NO_FRICTION = {"lateralFriction": 0.0, "spinningFriction": 0.0, "rollingFriction": 0.0, "restitution": 0.0}
 _COLOURS = (
@@ -48,8 +55,12 @@ class BulletWorld(DrivingWorld):
         self._client = pybullet.connect(pybullet.GUI if gui else pybullet.DIRECT)
         if self._client < 0:
             raise RuntimeError("PyBullet did not start; without a display, use gui=False")
-        self._vertical = np.zeros(self.layout.robots)  # velocity [m/s]
-        self._height = np.full(self.layout.robots, config.world.layout.robot_height / 2)  # of the centre [m]
+        n = self.layout.robots
+        self._vertical = np.zeros(n)  # velocity [m/s]
+        self._state = np.zeros((n, 7))  # position [m] and attitude (quaternion) as last read
+        self._state[:, :2], self._state[:, 2] = self._xy, config.world.layout.robot_height / 2
+        self._resting, self._near = np.zeros(n, dtype=np.bool_), np.zeros(n, dtype=np.bool_)
+        self._order = np.argsort(self._xy[:, 0], kind="stable")
         self._set_up_physics()
         self._draw_pads()
         self._bodies = self._place_robots()
@@ -69,6 +80,7 @@ class BulletWorld(DrivingWorld):
         on, body = {"physicsClientId": self._client}, self._bodies[robot]
         (_, _, z), attitude = pybullet.getBasePositionAndOrientation(body, **on)
         pybullet.resetBasePositionAndOrientation(body, (x, y, z), attitude, **on)
+        self._resting[robot] = False
 
     def close(self) -> None:
         """Disconnect from PyBullet."""
@@ -77,6 +89,9 @@ class BulletWorld(DrivingWorld):
         self._client = -1
 
     def _set_up_physics(self) -> None:
+        sizes = self.spec.layout
+        # Bullet prepares contacts of two bodies nearer than this share of their bounding radius.
+        share = 3 * self.spec.speed * self.spec.step / math.hypot(sizes.robot_radius, sizes.robot_height / 2)
         pybullet.setGravity(0.0, 0.0, _GRAVITY, physicsClientId=self._client)
         pybullet.setPhysicsEngineParameter(
             fixedTimeStep=self.spec.step,
@@ -84,7 +99,7 @@ class BulletWorld(DrivingWorld):
             numSolverIterations=20,
             # Contacts are prepared for pairs that could meet within this step, at up to twice the speed and half as
             # much again; the solver then lets them approach, but not pass, and nothing tunnels at any step.
-            contactBreakingThreshold=3 * self.spec.speed * self.spec.step,
+            contactBreakingThreshold=share,
             deterministicOverlappingPairs=1,
             physicsClientId=self._client,
         )
@@ -92,6 +107,7 @@ class BulletWorld(DrivingWorld):
         floor = pybullet.createMultiBody(0.0, plane, physicsClientId=self._client)
         # Wheels roll: the floor carries the bodies but does not brake them, or a commanded velocity would not last.
         pybullet.changeDynamics(floor, -1, **_NO_FRICTION, physicsClientId=self._client)
+        pybullet.setCollisionFilterGroupMask(floor, -1, _FLOOR, _ROBOT, physicsClientId=self._client)
 
     def _place_robots(self) -> list[int]:
         radius, height = self.spec.layout.robot_radius, self.spec.layout.robot_height
@@ -112,25 +128,48 @@ class BulletWorld(DrivingWorld):
                 **_NO_FRICTION,
                 **on,
             )
+            pybullet.setCollisionFilterGroupMask(body, -1, _ROBOT, _FLOOR, **on)
             bodies.append(body)
             pybullet.changeVisualShape(body, -1, rgbaColor=_colour(goal), **on)
         return bodies
 
     def _integrate(self, velocity: NDArray[np.float64], yaw_rate: NDArray[np.float64]) -> None:
-        client, step = self._client, self.spec.step
-        for body, (x, y), z, turn in zip(
-            self._bodies, velocity.tolist(), self._vertical.tolist(), yaw_rate.tolist(), strict=True
+        client, bodies = self._client, self._bodies
+        self._match(velocity)
+        still = (velocity == 0).all(axis=1) & (yaw_rate == 0)
+        awake = np.flatnonzero(~(self._resting & still) | self._near)
+        who = awake.tolist()
+        for robot, (x, y), z, turn in zip(
+            who, velocity[awake].tolist(), self._vertical[awake].tolist(), yaw_rate[awake].tolist(), strict=True
         ):
-            pybullet.resetBaseVelocity(body, (x, y, z), (0.0, 0.0, turn), client)
+            pybullet.resetBaseVelocity(bodies[robot], (x, y, z), (0.0, 0.0, turn), client)
         pybullet.stepSimulation(client)
-        state = np.array([sum(pybullet.getBasePositionAndOrientation(body, client), ()) for body in self._bodies])
-        self._vertical = (state[:, 2] - self._height) / step
-        self._xy, self._height = state[:, :2], state[:, 2]
-        qx, qy, qz, qw = state[:, 3:].T
-        self._yaw = np.arctan2(2 * (qw * qz + qx * qy), 1 - 2 * (qy**2 + qz**2))
-        bottom = self._height - self.spec.layout.robot_height / 2
+        read = (pybullet.getBasePositionAndOrientation(bodies[robot], client) for robot in who)
+        flat = chain.from_iterable(chain.from_iterable(read))
+        state = np.fromiter(flat, dtype=np.float64, count=7 * len(who)).reshape(-1, 7)
+        self._take_in(awake, still[awake], state)
+
+    def _match(self, velocity: NDArray[np.float64]) -> None:
+        """Tell the engine whom it has to match against other robots in the coming step."""
+        found = np.empty_like(self._near)
+        near(self._xy, velocity, self.spec.step, self._order, self._diameter, _MARGIN, found)
+        for robot in np.flatnonzero(found != self._near).tolist():
+            mask = _FLOOR | _ROBOT if found[robot] else _FLOOR
+            pybullet.setCollisionFilterGroupMask(self._bodies[robot], -1, _ROBOT, mask, self._client)
+        self._near = found
+
+    def _take_in(self, awake: NDArray[np.int64], still: NDArray[np.bool_], state: NDArray[np.float64]) -> None:
+        """Go on from what was read of the robots `awake` [m]: state [m, 7]; those `still` [m] were told to stand."""
+        before = self._state[awake]
+        self._resting[awake] = still & (state == before).all(axis=1)
+        self._vertical[awake] = (state[:, 2] - before[:, 2]) / self.spec.step
+        self._state[awake] = state
+        self._xy, self._yaw = self._state[:, :2].copy(), self._yaw.copy()
+        height, (qx, qy, qz, qw) = state[:, 2], state[:, 3:].T
+        self._yaw[awake] = np.arctan2(2 * (qw * qz + qx * qy), 1 - 2 * (qy**2 + qz**2))
+        bottom = height - self.spec.layout.robot_height / 2
         upright = 1 - 2 * (qx**2 + qy**2)  # cosine of the tilt
-        self._left_floor |= (
+        self._left_floor[awake] |= (
             (bottom < -self.spec.layout.robot_radius / 2)
             | (bottom > self.spec.layout.robot_height)
             | (upright < math.cos(_TILT))

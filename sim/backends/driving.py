@@ -10,7 +10,6 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from meanfleet.config import Config
@@ -18,6 +17,7 @@ from meanfleet.layout import RingLayout
 
 from ..routes import PARKED, drive_of, parked_fleet, redirect, ring_of
 from ..traffic import steer
+from .contacts import Contacts
 
 _YAW_RATE = 3.0  # [rad/s] at most; robots are holonomic, so yaw only follows
 _LATE = 3.0  # a trip is late if it takes longer than this many free-flow times
@@ -105,6 +105,7 @@ class DrivingWorld(ABC):
         layout, ring: geometry, and the traffic law's view of it.
         spec, drive: the world's configuration, and the traffic law's view of it.
         fleet: the traffic state of all robots.
+        contacts: who touches whom, seen at every step.
 
     Raises:
         ValueError: start_zones has another shape than [robot], or names unknown zones.
@@ -126,7 +127,9 @@ class DrivingWorld(ABC):
         pad = self.layout.columns * self.layout.slot_angle * float(self.layout.lane_radii[0])
         self._steps_per_look = max(1, int(pad / 2 / (self.spec.speed * self.spec.step)))
         self._trips = Trips(self.layout.robots)
-        self._closest, self._overlaps = math.inf, 0
+        sizes = config.world.layout
+        room = min(sizes.slot_pitch, sizes.lane_offset) - self._diameter
+        self.contacts = Contacts(self._xy, self._diameter, room)
         self._left_floor = np.zeros(self.layout.robots, dtype=np.bool_)
 
     @property
@@ -189,12 +192,12 @@ class DrivingWorld(ABC):
         """Cumulative, JSON-ready: what became of goals (`Trips`), and what every physics step looked like.
 
         `min_separation` is the smallest distance of two centres over two radii; `overlaps` counts pairs and steps below
-        0.8 of that; `off_floor` counts robots that ever left the ring by 1 m (bullet: or tilted, sank or rose).
+        0.8 of that; `contacts` counts touches that began, also those within a step; `off_floor` counts robots that ever
+        left the ring by 1 m (bullet: or tilted, sank or rose).
         """
         return {
             **self._trips.statistics(self.time),
-            "min_separation": self._closest / self._diameter if math.isfinite(self._closest) else None,
-            "overlaps": self._overlaps,
+            **self.contacts.statistics(),
             "off_floor": int(np.count_nonzero(self._left_floor)),
         }
 
@@ -218,8 +221,7 @@ class DrivingWorld(ABC):
         self._yaw_rate = wrapped(self._yaw - yaw_before) / step
         # A robot that is held back starts from its real speed, but a shove is not taken for driving.
         self._driven = np.where(velocity * self._velocity > 0, _smaller(velocity, self._velocity), 0.0)
-        closest, overlaps = separation(self._xy, 0.8 * self._diameter)
-        self._closest, self._overlaps = min(self._closest, closest), self._overlaps + overlaps
+        self.contacts.look(before, self._xy)
         self._left_floor |= np.hypot(self._xy[:, 0], self._xy[:, 1]) > self.layout.outer_radius + 1.0
         self._trips.arrive((self.fleet.phase == PARKED) & (self.fleet.zone == self.fleet.goal), self.time)
 
@@ -263,22 +265,3 @@ def _yaw_rates(velocity: _Floats, yaw: _Floats, limit: float, step: float) -> _F
     """Rates [robot] in [rad/s], |rate| <= limit, that turn moving robots into the direction they drive in."""
     rates = np.clip(wrapped(np.arctan2(velocity[:, 1], velocity[:, 0]) - yaw) / step, -limit, limit)
     return np.where(np.sum(velocity**2, axis=1) > 0.1**2, rates, 0.0)
-
-
-@njit(cache=True)
-def separation(xy: _Floats, overlap: float) -> tuple[float, int]:
-    """Smallest distance [m] of two points xy [point, 2], and how many pairs are nearer than `overlap` [m].
-
-    Sweeps the points by x, so it looks only at pairs that are near in x.
-    """
-    order = np.argsort(xy[:, 0])
-    closest, overlaps = np.inf, 0
-    for a in range(len(order)):
-        x, y = xy[order[a]]
-        for b in range(a + 1, len(order)):
-            if xy[order[b], 0] - x > max(closest, overlap):
-                break
-            distance = math.hypot(xy[order[b], 0] - x, xy[order[b], 1] - y)
-            closest = min(closest, distance)
-            overlaps += distance < overlap
-    return closest, overlaps

@@ -66,12 +66,38 @@ def decide(memory: Memory, s: int, alpha: FloatArray, values: FloatArray, scratc
         _interpolate(memory.q[s], mean, memory.ranks, scratch[1], scratch[2], values)
     else:
         _posterior(memory.q[s], memory.histograms, alpha, memory.kappa, values)
-    slack = 1e-12 * max(1.0, np.abs(values).max())
-    best = values.max() - slack
+    return first_best(values)
+
+
+@njit(cache=True, nogil=True)
+def first_best(values: FloatArray) -> int:
+    """`filtering.first_best`."""
+    best = values.max() - 1e-12 * max(1.0, np.abs(values).max())
     a = 0
     while values[a] < best:
         a += 1
     return a
+
+
+@njit(cache=True, nogil=True)
+def decide_by_fleets(
+    memory: Memory, s: int, fleets: IntArray, weights: FloatArray, values: FloatArray, scratch: FloatArray
+) -> int:
+    """The best dispatch by the mean of Q_κ over fleets [j, zone] with weights [j]: "posterior" for particles.
+
+    Mutates `values` [a_g] and `scratch` [3, zone].
+    """
+    values[:] = 0.0
+    one = np.empty_like(values)
+    for j in range(fleets.shape[0]):
+        n = fleets[j].sum()
+        for z in range(fleets.shape[1]):
+            scratch[0, z] = fleets[j, z] * (memory.kappa / n)
+        one[:] = 0.0
+        _interpolate(memory.q[s], scratch[0], memory.ranks, scratch[1], scratch[2], one)
+        for a in range(values.shape[0]):
+            values[a] += weights[j] * one[a]
+    return first_best(values)
 
 
 @njit(cache=True, nogil=True)

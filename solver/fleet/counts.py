@@ -24,15 +24,18 @@ from meanfleet.filtering import FilterModel
 from ..game import FloatArray, Game
 from ..histograms import count_histograms, counting_table
 from ..threads import run_all
-from .filtered import Observer, drift, roll_filtered
+from .filtered import Observer, drift, roll_filtered, roll_particles
 from .kernels import roll
+from .particles import log_factorials
 
 IntArray = NDArray[np.int64]
 Seed = int | tuple[int, ...]
-Streams = tuple[np.random.Generator, np.random.Generator, np.random.Generator]  # polls, moves, steering
+Rng = np.random.Generator
+Streams = tuple[Rng, Rng, Rng, Rng]  # polls, moves, steering; particles
 Work = Callable[[IntArray, IntArray, Streams, slice], None]
 
 CHUNK = 250  # rollouts that share a set of random streams; the result depends on it, but on no number of threads
+MOST_BY_PARTICLES = 10_000_000  # robots: particles need a table as long as the fleet
 LARGEST = 2**53  # robots: above, float64 no longer tells one from the next
 TAIL = 0.01  # share of the discounted reward that `discounted_horizon` leaves out
 HORIZON = 5000  # ticks at most
@@ -172,9 +175,17 @@ class Fleet:
         memory, world = observer.memory(), self._world(local_policy)
 
         def run(counts: IntArray, priority: IntArray, streams: Streams, part: slice) -> None:
-            roll_filtered(counts, priority, k, memory, *world, horizon, *streams, returns[part], log[part])
+            roll_filtered(counts, priority, k, memory, *world, horizon, *streams[:3], returns[part], log[part])
 
-        self._in_chunks(run, rollouts, horizon, seed, first)
+        def run_particles(counts: IntArray, priority: IntArray, streams: Streams, part: slice) -> None:
+            dispatcher = (k, memory, observer.particles, logs)
+            rest = (*dispatcher, *world, horizon, *streams, returns[part], log[part])
+            roll_particles(counts, priority, *rest)
+
+        if observer.particles and self.n > MOST_BY_PARTICLES:
+            raise UserError(f"n = {self.n}: a belief by particles takes at most {MOST_BY_PARTICLES} robots")
+        logs = log_factorials(self.n if observer.particles else 0)
+        self._in_chunks(run_particles if observer.particles else run, rollouts, horizon, seed, first)
         return returns, log
 
     def starts(self, rollouts: int, rng: np.random.Generator) -> tuple[IntArray, IntArray]:
@@ -205,7 +216,7 @@ class Fleet:
         ranks = np.array(counting_table(k, game.zones))
 
         def run(counts: IntArray, priority: IntArray, streams: Streams, part: slice) -> None:
-            roll(counts, priority, k, dispatch, ranks, *world, horizon, *streams, returns[part], seen[part], stride)
+            roll(counts, priority, k, dispatch, ranks, *world, horizon, *streams[:3], returns[part], seen[part], stride)
 
         self._in_chunks(run, rollouts, horizon, seed, first)
         return returns, seen
@@ -228,11 +239,12 @@ class Fleet:
         def run_chunk(part: slice) -> None:
             chunk = (first + part.start) // CHUNK
             # A tuple is more entropy; the spawn key keeps chunks apart from children of any other seed.
-            children = np.random.SeedSequence(seed, spawn_key=(chunk,)).spawn(4)
-            start, poller, mover, steerer = map(np.random.default_rng, children)
+            children = np.random.SeedSequence(seed, spawn_key=(chunk,)).spawn(5)
+            start, *streams = map(np.random.default_rng, children)
             priority, counts = self.starts(CHUNK, start)
             size = part.stop - part.start
-            run(counts[:size], priority[:size], (poller, mover, steerer), part)
+            poller, mover, steerer, thinker = streams
+            run(counts[:size], priority[:size], (poller, mover, steerer, thinker), part)
 
         run_all(partial(run_chunk, slice(begin, min(begin + CHUNK, rollouts))) for begin in range(0, rollouts, CHUNK))
 

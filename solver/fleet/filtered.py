@@ -12,8 +12,9 @@ from meanfleet.filtering import DECIDING, Deciding, FilterModel, FilterSetting
 
 from ..game import FloatArray, Game
 from ..histograms import counting_table, enumerate_histograms
-from .beliefs import POSTERIOR, Memory, decide, forgetting, predict
+from .beliefs import POSTERIOR, Memory, decide, decide_by_fleets, forgetting, predict
 from .kernels import poll, steer, step
+from .particles import mean_fleet, new_cloud, predict_particles, restart, update_particles
 
 IntArray = NDArray[np.int64]
 
@@ -34,6 +35,7 @@ class Observer:
         deciding: how Q_κ is asked.
         adaptive: whether surprise lowers ρ.
         informed: whether it sees the whole fleet every tick: then nothing but the model and `deciding` counts.
+        particles: of a belief by particles, which is not adaptive; 0: a Dirichlet law.
     """
 
     model: FilterModel
@@ -42,6 +44,7 @@ class Observer:
     deciding: Deciding = "interpolated"
     adaptive: bool = False
     informed: bool = False
+    particles: int = 0
 
     @classmethod
     def of(cls, model: FilterModel, setting: FilterSetting, believed: FloatArray) -> Observer:
@@ -52,14 +55,19 @@ class Observer:
         """For the compiled rollout: fresh copies, one memory layout."""
         zones, kappa = len(self.model.prior), self.model.kappa
         deciding = DECIDING.index(self.deciding)
-        every = enumerate_histograms(kappa, zones) if deciding == POSTERIOR else np.empty((0, zones))
+        believed = np.array(self.drift, dtype=float, order="C")
+        if self.particles:  # laws that whole robots are drawn from
+            believed /= believed.sum(axis=2, keepdims=True)
+        every = (
+            enumerate_histograms(kappa, zones) if deciding == POSTERIOR and not self.particles else np.empty((0, zones))
+        )
         return Memory(
             kappa,
             np.array(self.model.q, dtype=float, order="C"),
             np.array(counting_table(kappa, zones)),
             np.array(every, dtype=np.int64, order="C"),
             np.array(self.model.prior, dtype=float),
-            np.array(self.drift, dtype=float, order="C"),
+            believed,
             float(self.rho),
             deciding,
             self.adaptive,
@@ -116,6 +124,63 @@ def roll_filtered(
                 log[i, t, 2 : 2 + zones], log[i, t, 2 + zones :] = sample, fleet
             if not memory.informed:
                 predict(alpha, memory.drift[s], rho, scratch[0])
+            total += weight * (r_g[s, a] + step(fleet, s, policy, P_l, r_l, mover, moved, after) / n)
+            weight *= discount
+            fleet[:] = after
+            s = steer(steering[s, a], steerer)
+        priority[i] = s
+        returns[i] = total
+
+
+@njit(cache=True, nogil=True)
+def roll_particles(
+    counts: IntArray,
+    priority: IntArray,
+    k: int,
+    memory: Memory,
+    particles: int,
+    logs: FloatArray,
+    policy: FloatArray,
+    P_l: FloatArray,
+    r_l: FloatArray,
+    steering: FloatArray,
+    r_g: FloatArray,
+    discount: float,
+    horizon: int,
+    poller: np.random.Generator,
+    mover: np.random.Generator,
+    steerer: np.random.Generator,
+    thinker: np.random.Generator,
+    returns: FloatArray,
+    log: IntArray,
+) -> None:
+    """`roll_filtered` with a belief by so many particles, drawn by `thinker`; `logs` is `log_factorials(n)`.
+
+    Mutates the same, and `thinker`.
+    """
+    zones = counts.shape[1]
+    sample, left, nothing = np.zeros(zones, np.int64), np.zeros(zones, np.int64), np.zeros(zones, np.int64)
+    moved, after = np.zeros(r_l.shape[2], np.int64), np.zeros(zones, np.int64)
+    mean, values, scratch = np.empty(zones), np.empty(r_g.shape[1]), np.empty((3, zones))
+    cloud, prior, rho = new_cloud(particles, zones), memory.prior, memory.rho
+    for i in range(counts.shape[0]):
+        fleet, s = counts[i], priority[i]
+        n = fleet.sum()
+        weight, total, known, before = 1.0, 0.0, False, 0
+        restart(cloud, n, prior, nothing, thinker)
+        for t in range(horizon):
+            poll(fleet, k, poller, sample, left)
+            known = update_particles(cloud, sample, logs, known, memory.drift[before], rho, n, prior, thinker)
+            if memory.deciding == POSTERIOR:
+                a = decide_by_fleets(memory, s, cloud.fleets, cloud.weights, values, scratch)
+            else:
+                mean_fleet(cloud, mean)
+                a = decide(memory, s, mean, values, scratch)
+            if t < log.shape[1]:
+                log[i, t, 0], log[i, t, 1] = s, a
+                log[i, t, 2 : 2 + zones], log[i, t, 2 + zones :] = sample, fleet
+            predict_particles(cloud, memory.drift[s], rho, n, prior, thinker)
+            known, before = True, s
             total += weight * (r_g[s, a] + step(fleet, s, policy, P_l, r_l, mover, moved, after) / n)
             weight *= discount
             fleet[:] = after

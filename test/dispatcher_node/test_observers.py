@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 from meanfleet.bundle import PolicyBundle, Table
 from meanfleet.dispatcher_node.observers import (
@@ -24,6 +25,7 @@ from meanfleet.dispatcher_node.observers import (
     fleet_step,
     make_observer,
 )
+from meanfleet.dispatcher_node.observers.packing import pack, unpack
 from meanfleet.errors import UserError
 from meanfleet.filtering import FilterModel, FilterSetting
 from meanfleet.solver import Game
@@ -314,9 +316,12 @@ def test_a_restored_belief_goes_on_as_if_never_stopped(name: str) -> None:
         ("dirichlet", {"rho": 2}),
         ("dirichlet", {"past": [[7, 0.9]]}),
         ("dirichlet", {"level": math.nan}),
-        ("particle", {"fleets": [[9, 0, 0]]}),
-        ("particle", {"fleets": [[1, 1, 1]] * 60}),
-        ("particle", {"weights": [1.0] * 60}),
+        ("particle", {"fleets": [[9, 0, 0]] * 60}),  # as it was written before arrays were packed
+        ("particle", {"fleets": pack(np.full((1, 2, 60), 5))}),
+        ("particle", {"fleets": pack(np.full((1, 2, 60), -1))}),
+        ("particle", {"fleets": pack(np.full((1, 2, 59), 1))}),
+        ("particle", {"weights": pack(np.ones(60))}),
+        ("particle", {"weights": pack(np.full(60, np.nan))}),
         ("particle", {"priorities": [0]}),
         ("particle", {"stream": {}}),
     ],
@@ -325,6 +330,61 @@ def test_a_state_that_is_none_is_refused(name: str, change: dict[str, Any]) -> N
     observer = MAKERS[name]()
     with pytest.raises((ValueError, KeyError, TypeError)):
         observer.restored(observer.state() | change)
+
+
+arrays = st.one_of(
+    hnp.arrays(np.float64, hnp.array_shapes(max_dims=3), elements=st.floats(width=64)),
+    *(
+        hnp.arrays(np.int64, hnp.array_shapes(max_dims=3), elements=st.integers(low, high))
+        for low, high in ((0, 255), (0, 65535), (0, 2**32 - 1), (-(2**63), 2**63 - 1))
+    ),
+)
+
+
+@few
+@given(arrays)
+def test_packed_arrays_come_back_bit_by_bit(array: np.ndarray) -> None:
+    again = unpack(json.loads(json.dumps(pack(array))), array.shape)
+    assert again.dtype == array.dtype
+    assert again.tobytes() == np.ascontiguousarray(array).tobytes()
+
+
+@few
+@given(arrays, st.data())
+def test_damaged_arrays_are_refused_or_whole(array: np.ndarray, data: st.DataObject) -> None:
+    """A character changed, or the end missing: never other numbers of the right shape."""
+    packed = pack(array)
+    text = packed["data"]
+    at = data.draw(st.integers(0, len(text) - 1))
+    changed = data.draw(st.sampled_from([text[:at], text[:at] + data.draw(st.sampled_from("Aa0/=!")) + text[at + 1 :]]))
+    try:
+        again = unpack(packed | {"data": changed}, array.shape)
+    except ValueError:
+        return
+    assert again.tobytes() == np.ascontiguousarray(array).tobytes()
+
+
+def test_arrays_of_another_version_kind_or_shape_are_refused() -> None:
+    packed = pack(np.arange(6))
+    for change, words in (
+        ({"version": 2}, "version 1"),
+        ({"kind": "O"}, "shape"),
+        ({"shape": [10**9]}, "expected"),
+        ({"data": pack(np.arange(600))["data"]}, "damaged"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            unpack(packed | change, (6,))
+
+
+def test_a_thousand_particles_take_a_fifth_of_their_text() -> None:
+    """Against the plain numbers as JSON, with a full history."""
+    observer = particles(1000, 1000)
+    for tick in range(HISTORY + 1):
+        observer.update([Sample.of([2, 1, 2])])
+        observer.predict(tick % ZONES)
+    plain = [observer.fleets.tolist(), [fleets.tolist() for fleets in observer._past], observer.weights.tolist()]
+    assert observer.reach == HISTORY
+    assert len(json.dumps(observer.state())) < 0.25 * len(json.dumps(plain))
 
 
 @few

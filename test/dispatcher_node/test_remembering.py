@@ -102,10 +102,10 @@ def test_a_restored_dispatcher_goes_on_as_if_never_stopped(observer: str, sampli
     assert run(one, 15) == run(other, 15)
 
 
-def test_a_state_of_another_observer_is_refused_and_changes_nothing() -> None:
+def test_a_damaged_state_is_refused_and_changes_nothing() -> None:
     one = dispatcher()
     before = json.dumps(one.state())
-    for state in (dispatcher("particle").state(), one.state() | {"belief": {}}, one.state() | {"polling": {}}):
+    for state in (one.state() | {"observer": "kalman"}, one.state() | {"belief": {}}, one.state() | {"polling": {}}):
         with pytest.raises(ValueError, match="no dispatcher state"):
             one.restore(state)
     assert json.dumps(one.state()) == before
@@ -140,7 +140,7 @@ def test_silent_robots_leave_the_belief_of_the_others() -> None:
 
 @pytest.mark.parametrize("observer", MINDFUL)
 def test_a_fleet_that_falls_silent_is_believed_to_follow_the_model(observer: str) -> None:
-    """No answers at all: the mean moves by P̃ and by nothing else, and the dispatcher goes on deciding."""
+    """No answers at all: the mean moves by P̃ and by nothing else, and the dispatcher holds until somebody answers."""
     one, step = dispatcher(observer, particles=20_000), fleet_step(GAME, POLICY)
     run(one, 4)
     mean = None
@@ -152,7 +152,11 @@ def test_a_fleet_that_falls_silent_is_believed_to_follow_the_model(observer: str
         if mean is not None:
             assert one.last.belief.mean == pytest.approx(mean, abs=1e-9 if observer == "dirichlet" else 0.01)
         mean = np.array(one.last.belief.mean) @ step[priority]
-        assert one.last.kappa == KAPPA
+        assert one.last.kappa is None
+        assert one.last.dispatch == one.last.next_priority == priority
+    run(one, 1)
+    assert one.last is not None
+    assert one.last.kappa == KAPPA
 
 
 # --- late answers

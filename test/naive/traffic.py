@@ -47,3 +47,19 @@ def closest_pair(points: Sequence[Point]) -> float:
 def near_pairs(points: Sequence[Point], distance: float) -> int:
     """How many pairs are nearer to each other than `distance`."""
     return sum(math.dist(a, b) < distance for i, a in enumerate(points) for b in points[:i])
+
+
+def touches(before: Sequence[Point], after: Sequence[Point], distance: float) -> list[tuple[int, int]]:
+    """Pairs that come nearer than `distance` [m] while all go straight from `before` to `after`.
+
+    Solves |p + t·d|² = distance² for t, which is another way than looking for the nearest point of a segment.
+    """
+    found = []
+    for j in range(len(before)):
+        for i in range(j):
+            px, py = before[j][0] - before[i][0], before[j][1] - before[i][1]
+            dx, dy = after[j][0] - after[i][0] - px, after[j][1] - after[i][1] - py
+            a, b, c = dx * dx + dy * dy, px * dx + py * dy, px * px + py * py - distance * distance
+            if c < 0 or (a > 0 and b < 0 and b * b - a * c > 0 and (-b - math.sqrt(b * b - a * c)) / a <= 1):
+                found.append((i, j))
+    return sorted(found)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from meanfleet.config import Config, FleetConfig, LayoutConfig, WorldConfig
-from meanfleet.sim.backends.driving import separation
 from meanfleet.sim.backends.kinematic import KinematicWorld
 from meanfleet.sim.routes import DRIVING, PARKED, fastest, stopping
 from naive import traffic as naive
@@ -311,15 +308,6 @@ def test_a_goal_that_is_not_reached_is_late_once_its_time_has_passed() -> None:
     assert world.statistics()["on_time_fraction"] == 0.0
     world.send([99], [4])  # superseding it does not make it disappear
     assert world.statistics()["goals_late"] == 1
-
-
-@given(st.integers(0, 2**32 - 1), st.integers(1, 30))
-def test_separation_is_that_of_the_closest_pair(seed: int, n: int) -> None:
-    xy = np.random.default_rng(seed).normal(size=(n, 2))
-    closest, overlaps = separation(xy, 0.5)
-    points = [(float(x), float(y)) for x, y in xy]
-    assert overlaps == naive.near_pairs(points, 0.5)
-    assert closest == pytest.approx(naive.closest_pair(points)) or (n == 1 and math.isinf(closest))
 
 
 @pytest.mark.parametrize(

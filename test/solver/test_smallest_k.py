@@ -34,7 +34,7 @@ def game() -> Game:
 
 @pytest.fixture(scope="module")
 def search(game: Game) -> Search:
-    return Search(game, 100, shortest_way(game), regret=0.03, limit=30, rollouts=2000, settings=QUICK)
+    return Search(game, 100, shortest_way(game), regret=0.03, limit=30, rollouts=2000, settings=QUICK, particles=20)
 
 
 @pytest.mark.parametrize("observer", OBSERVERS)
@@ -68,8 +68,20 @@ def test_the_margin_is_the_lower_end_of_the_paired_difference(game: Game, search
     assert judged.margin == pytest.approx(Estimate.of(own - 0.97 * whole, 44).interval[0])
 
 
+def test_particles_get_the_rollouts_they_can_afford_and_their_interval_is_that_of_these(
+    game: Game, search: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rule = search._rule("particle", 2)
+    monkeypatch.setattr("meanfleet.solver.smallest_k.PARTICLE_TICKS", 20 * 44 * 600)
+    judged = search.judge(rule, 2)
+    assert judged.rollouts == 500
+    own = rule.returns(Fleet(game, 100, 2), 500, 44, search.selection.stream(3, 0))
+    assert judged.margin == pytest.approx(Estimate.of(own - 0.97 * search.whole[:500], 44).interval[0])
+    assert judged.regret == pytest.approx(1 - own.mean() / search.whole[:500].mean())
+
+
 def test_messages_per_minute_and_no_answer() -> None:
-    tried = (Tried(10, "rule", 90.0, 0.1, 0.01, 0.5, True),)
+    tried = (Tried(10, "rule", 90.0, 0.1, 0.01, 0.5, True, 500),)
     messages = Answer("dirichlet", 10, tried).as_dict(1000, 2.0)["messages_per_minute"]
     assert messages == {"needed": 300.0, "saved": 29_700.0}
     assert Answer("dirichlet", None, tried).as_dict(1000, 2.0)["messages_per_minute"] is None
@@ -92,3 +104,5 @@ def test_what_makes_no_sense_is_a_users_error(game: Game) -> None:
     ):
         with pytest.raises(UserError, match=words):
             Search(game, 100, policy, regret, limit, 500, settings)
+    with pytest.raises(UserError, match="particles"):
+        Search(game, 100, policy, 0.02, 5, 500, QUICK, particles=1)

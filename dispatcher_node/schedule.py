@@ -1,0 +1,64 @@
+"""When ticks are due, by a clock that may stop, run ahead or jump back. No ROS."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+STALLED = 3.0  # [s, wall] after which a clock that does not move is said to stand still
+
+
+@dataclass(frozen=True)
+class Due:
+    """A tick to begin now.
+
+    Attributes:
+        stamp: its time [s], a multiple of the tick.
+        skipped: ticks before it for which it is too late.
+        jumped: how far the clock went back before it [s]; 0 if it did not.
+    """
+
+    stamp: float
+    skipped: int
+    jumped: float
+
+
+class Schedule:
+    """Ticks at the multiples of `tick` [s, ROS time]."""
+
+    def __init__(self, tick: float) -> None:
+        self.tick = tick
+        self._next: float | None = None
+        self._last = 0.0
+        self._jumped = 0.0
+        self._moved_at: float | None = None  # wall time at which the clock moved last
+
+    def restart(self) -> None:
+        """The next tick is the next multiple, whatever was skipped meanwhile."""
+        self._next = None
+
+    def look(self, now: float, wall: float) -> Due | None:
+        """The tick that is due at ROS time `now` [s], if any; `wall` [s] is any monotonic clock.
+
+        A clock that went back by more than two ticks starts the ticks anew from there.
+        """
+        if now != self._last or self._moved_at is None:
+            if self._next is not None and now < self._next - 2 * self.tick:
+                self._jumped = self._last - now
+                self._next = None
+            self._last, self._moved_at = now, wall
+        if now <= 0:
+            return None
+        if self._next is None:
+            self._next = math.ceil(now / self.tick) * self.tick
+        if now < self._next:
+            return None
+        skipped = math.floor((now - self._next) / self.tick)
+        due = Due(self._next + skipped * self.tick, skipped, self._jumped)
+        self._next, self._jumped = due.stamp + self.tick, 0.0
+        return due
+
+    def stalled(self, wall: float) -> float:
+        """For how long the clock has not moved [s, wall]; 0 below `STALLED` or before the first look."""
+        still = 0.0 if self._moved_at is None else wall - self._moved_at
+        return still if still > STALLED else 0.0
