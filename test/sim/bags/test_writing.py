@@ -194,3 +194,23 @@ def test_overrides_name_latched_topics_alone(tmp_path: Path) -> None:
     assert overrides([("/ns/priority_zone", HEADER), ("/zone", "std_msgs/msg/String")]) == {
         "/ns/priority_zone": LATCHED
     }
+
+
+def test_the_command_recovers_bags_and_writes_overrides(tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    from meanfleet.cli.app import app
+
+    def run(*arguments: str) -> str:
+        result = CliRunner().invoke(app, ["record", *arguments], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return " ".join(result.output.split())
+
+    writer, channel = begun(tmp_path / "bag")
+    writer.write(channel, *said(1)[0])
+    writer.flush()
+    assert run("--qos-overrides", str(tmp_path / "qos.yaml"), str(tmp_path / "bag")).startswith("ros2 bag play")
+    assert yaml.safe_load((tmp_path / "qos.yaml").read_text()) == {"/r1/zone": LATCHED}
+    assert "is whole: 1 messages (truncated: 1)" in run("--recover", str(tmp_path / "bag"))
+    with pytest.raises(UserError, match="one at a time"):
+        run("--recover", "--qos-overrides", "x.yaml", str(tmp_path / "bag"))
