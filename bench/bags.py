@@ -123,9 +123,8 @@ def memory(folder: Path, messages: int) -> dict[str, Any]:
 
 def child(bag: Path) -> None:
     """Read it in this process and report its peak."""
-    before = peak_bytes()
     log = read_fleet(bag, Config.from_yaml(CONFIG), Source(topic="/{robot}/pose", tick=1.0))
-    report({"messages": log.messages, "ticks": len(log.stamps), "before": before, "peak": peak_bytes()})
+    report({"messages": log.messages, "ticks": len(log.stamps), "peak": peak_bytes()})
 
 
 def main() -> None:
@@ -147,8 +146,7 @@ def main() -> None:
             print(f"{row['storage']:>8} {row['best']:>10,.0f} {row['median']:>10,.0f} {row['worst']:>10,.0f}")
         if given.memory:
             result["memory"] = found = memory(Path(folder), given.memory)
-            print(found.get("failed") or f"{found['messages']:,} messages: peak {found['peak'] / 1e6:.0f} MB, "
-                  f"{found['before'] / 1e6:.0f} MB of it before")  # fmt: skip
+            print(found.get("failed") or f"{found['messages']:,} messages: peak {found['peak'] / 1e6:.0f} MB")
     if given.json is not None:
         given.json.write_text(json.dumps(result, indent=2))
 
