@@ -5,7 +5,8 @@
 The demo's warehouse without ROS, contacts looked for at every step. "run": every tick everybody stays or goes to the
 next or previous zone, goals change on the way. "half": half of the robots get a new goal whenever they are idle, the
 others stand. "crowd": half of the robots are driven straight at random, without the traffic law, so that they collide.
-Medians of 5 stretches with the least and greatest; the share of robots that move, and contacts that began per second.
+Medians of 5 stretches with the least and greatest; the share of robots that move when a tick ends, and contacts that
+began per second.
 """
 
 from __future__ import annotations

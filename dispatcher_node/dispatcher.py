@@ -136,6 +136,13 @@ class Dispatcher:
         self._samples = {}
         return tuple(self.robots[i] for i in self.polling.begin(self.tick, self._draws).tolist())
 
+    def take(self, tick: int, priority: int, names: Sequence[str], weights: Mapping[str, float]) -> None:
+        """Begin a tick with robots that were drawn elsewhere and what their answers count, as a recorded one."""
+        self._samples, self.tick, self.priority = {}, tick, priority
+        self.polling.order = np.array([self._index[name] for name in names], dtype=np.int64)
+        for name, weight in weights.items():
+            self.polling.weights[self._index[name]] = weight
+
     def more(self, count: int) -> tuple[str, ...]:
         """Draw up to `count` further robots that this tick has not drawn yet, to replace missing ones."""
         return tuple(self.robots[i] for i in self.polling.more(count, self.tick, self._draws).tolist())

@@ -46,7 +46,7 @@ class LocalTransition(Section):
 
 
 class CountedTransition(Section):
-    """P_l from transitions counted in a world (`meanfleet count`), plus `prior` per cell."""
+    """P_l or P_g from counted transitions (`meanfleet count`, `meanfleet fit`), plus `prior` per cell."""
 
     counted: str = Field(description="file of counts, relative to the configuration")
     prior: NonNegative = 0.5
@@ -65,11 +65,18 @@ class GameConfig(Section):
 
     file: str | None = Field(None, description="npz with P_g, P_l, r_g, r_l, gamma[, start_global, start_local]")
     discount: float = Field(0.95, ge=0, lt=1)
-    P_g: GlobalTransition = GlobalTransition()
+    P_g: GlobalTransition | CountedTransition = GlobalTransition()
     P_l: LocalTransition | CountedTransition = LocalTransition()
     r_g: Finite = 1.0
     r_l: LocalReward = LocalReward()
     start: Positive = Field(0.3, description="Dirichlet concentration per zone of the fleet at the start")
+
+    @field_validator("P_g", mode="before")
+    @classmethod
+    def _which_steering(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            return CountedTransition(**value) if "counted" in value else GlobalTransition(**value)
+        return value
 
     @field_validator("P_l", mode="before")
     @classmethod
@@ -178,7 +185,7 @@ class WorldConfig(Section):
     step: Positive = Field(0.05, description="[s] physics step")
     speed: Positive = Field(2.0, description="[m/s]")
     acceleration: Positive = Field(2.0, description="[m/s²]")
-    odom_rate: Positive = Field(2.0, description="[Hz, simulated time]")
+    odom_rate: Positive = Field(2.0, description="[Hz, simulated time] of robots that move")
     clock_rate: Positive = Field(20.0, description="[Hz, simulated time]")
     real_time_factor: NonNegative = Field(1.0, description="0 = as fast as possible")
 

@@ -1,4 +1,4 @@
-"""Transitions counted in a world under random moves: the file beside a configuration that `meanfleet count` writes."""
+"""Counted transitions: the file beside a configuration that `meanfleet count` writes, or `meanfleet fit` from a bag."""
 
 from __future__ import annotations
 
@@ -24,12 +24,29 @@ def world_digest(config: Config) -> str:
     return hashlib.sha256(json.dumps(world, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def write_counts(path: str | os.PathLike[str], config: Config, counts: NDArray[np.int64], how: dict[str, Any]) -> None:
-    """Write counts [zone, move, next zone] with how they came about."""
+def write_counts(
+    path: str | os.PathLike[str],
+    config: Config,
+    counts: NDArray[np.int64],
+    how: dict[str, Any],
+    steering: NDArray[np.int64] | None = None,
+) -> None:
+    """Write counts [zone, move, next zone] or [zone, priority, move, next zone] with how they came about.
+
+    `steering` are counts of the priority, [priority, dispatch, next priority].
+    """
     body = {"world": world_digest(config), **how, "counts": counts.tolist()}
+    if steering is not None:
+        body["steering"] = steering.tolist()
+    index = "[zone][move][next zone]" if counts.ndim == 3 else "[zone][priority][move][next zone]"
+    origin = (
+        "in the simulated world under random moves by `meanfleet count`"
+        if "bag" not in how
+        else ("in a bag by `meanfleet fit`")
+    )
     text = (
-        "# Zone transitions counted per tick in the simulated world under random moves by `meanfleet count`:\n"
-        "# counts[zone][move][next zone], move: 0 stay, 1 next, 2 previous. `world` is the hash of the layout,\n"
+        f"# Zone transitions counted per tick {origin}:\n"
+        f"# counts{index}, move: 0 stay, 1 next, 2 previous. `world` is the hash of the layout,\n"
         "# bodies and tick they hold for.\n" + yaml.safe_dump(body, sort_keys=False, default_flow_style=None)
     )
     with replacing(path) as stream:
@@ -37,19 +54,32 @@ def write_counts(path: str | os.PathLike[str], config: Config, counts: NDArray[n
 
 
 def read_counts(path: str | os.PathLike[str], config: Config) -> NDArray[np.int64]:
-    """Read counts [zone, move, next zone] for the world of `config`.
+    """Read counts [zone, move, next zone] or [zone, priority, move, next zone] for the world of `config`.
 
     Raises:
         UserError: unreadable, of the wrong shape, negative, or counted in another world.
     """
-    data = read_yaml(path)
     zones = len(config.zones)
+    shapes = ((zones, MOVES, zones), (zones, zones, MOVES, zones))
+    return _read(path, config, "counts", "[zone][move][next zone]", shapes)
+
+
+def read_steering(path: str | os.PathLike[str], config: Config) -> NDArray[np.int64]:
+    """Read counts [priority, dispatch, next priority] for the world of `config`; raises UserError as `read_counts`."""
+    zones = len(config.zones)
+    return _read(path, config, "steering", "[priority][dispatch][next priority]", ((zones, zones, zones),))
+
+
+def _read(
+    path: str | os.PathLike[str], config: Config, key: str, index: str, shapes: tuple[tuple[int, ...], ...]
+) -> NDArray[np.int64]:
+    data = read_yaml(path)
     try:
-        counts = np.array(data["counts"], dtype=np.int64)
+        counts = np.array(data[key], dtype=np.int64)
     except (KeyError, TypeError, ValueError, OverflowError):
-        raise UserError(f"{path}: key 'counts' must hold whole numbers [zone][move][next zone]") from None
-    if counts.shape != (zones, MOVES, zones) or (counts < 0).any():
-        raise UserError(f"{path}: counts have shape {counts.shape}, expected {(zones, MOVES, zones)}, none negative")
+        raise UserError(f"{path}: key '{key}' must hold whole numbers {index}") from None
+    if counts.shape not in shapes or (counts < 0).any():
+        raise UserError(f"{path}: {key} have shape {counts.shape}, expected {shapes[0]}, none negative")
     if data.get("world") != world_digest(config):
         raise UserError(
             f"{path} was counted in another world than {config.source} describes: run 'meanfleet count' again"

@@ -24,20 +24,29 @@ def clock_message(seconds: float) -> Any:
     return Clock(clock=to_stamp(seconds))
 
 
-def odometry(name: str, pose: Sequence[float], velocity: Sequence[float], stamp: Any) -> Any:
-    """Pose (x, y, yaw) and velocity (vx, vy, yaw rate) in frame `map` as nav_msgs/Odometry.
+class OdometryWriter:
+    """One nav_msgs/Odometry filled anew for every robot: `publish` copies it, so it need not be made again."""
 
-    The twist is given in the child frame `<robot>/base_link`, as REP 105 and the message's definition ask.
-    """
-    x, y, yaw = pose
-    vx, vy, rate = velocity
-    cos, sin = math.cos(yaw), math.sin(yaw)
-    message = Odometry(header=Header(frame_id="map", stamp=stamp), child_frame_id=f"{name}/base_link")
-    message.pose.pose.position.x, message.pose.pose.position.y = x, y
-    message.pose.pose.orientation.z, message.pose.pose.orientation.w = math.sin(yaw / 2), math.cos(yaw / 2)
-    message.twist.twist.linear.x, message.twist.twist.linear.y = cos * vx + sin * vy, cos * vy - sin * vx
-    message.twist.twist.angular.z = rate
-    return message
+    def __init__(self, names: Sequence[str]) -> None:
+        self._frames = [f"{name}/base_link" for name in names]
+        self._message = Odometry(header=Header(frame_id="map"))
+        self._position, self._turn = self._message.pose.pose.position, self._message.pose.pose.orientation
+        self._linear, self._angular = self._message.twist.twist.linear, self._message.twist.twist.angular
+
+    def write(self, robot: int, pose: Sequence[float], velocity: Sequence[float], stamp: Any) -> Any:
+        """Pose (x, y, yaw) and velocity (vx, vy, yaw rate) in frame `map`; what is returned holds until the next call.
+
+        The twist is given in the child frame `<robot>/base_link`, as REP 105 and the message's definition ask.
+        """
+        x, y, yaw = pose
+        vx, vy, rate = velocity
+        cos, sin = math.cos(yaw), math.sin(yaw)
+        self._message.header.stamp, self._message.child_frame_id = stamp, self._frames[robot]
+        self._position.x, self._position.y = x, y
+        self._turn.z, self._turn.w = math.sin(yaw / 2), math.cos(yaw / 2)
+        self._linear.x, self._linear.y = cos * vx + sin * vy, cos * vy - sin * vx
+        self._angular.z = rate
+        return self._message
 
 
 def fleet_markers(

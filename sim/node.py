@@ -9,8 +9,9 @@ Parameters:
     seed (int, 0): start zones, and the jumps of the model backend.
 
 Subscribes: <robot>/goal_pose (geometry_msgs/PoseStamped), priority_zone (std_msgs/Header).
-Publishes: clock (rosgraph_msgs/Clock), <robot>/odom (nav_msgs/Odometry), fleet_markers
-    (visualization_msgs/MarkerArray, latched), diagnostics (diagnostic_msgs/DiagnosticArray, once per wall second).
+Publishes: clock (rosgraph_msgs/Clock), <robot>/odom (nav_msgs/Odometry; of robots that stand every half
+    `robot.heartbeat`), fleet_markers (visualization_msgs/MarkerArray, latched), diagnostics
+    (diagnostic_msgs/DiagnosticArray, once per wall second).
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ from meanfleet.ros.node import DIAGNOSTICS, GOAL, LATCHED, Signals, WorkingNode,
 from meanfleet.solver import Game
 from meanfleet.zone_map import NOWHERE
 
-from .conversions import clock_message, fleet_markers, odometry
+from .conversions import OdometryWriter, clock_message, fleet_markers
+from .odometry import Turns
 from .start import start_zones
 from .world import make_world
 
@@ -79,7 +81,9 @@ class WorldNode(WorkingNode):
         self.quantum = max(round(1 / settings.clock_rate / settings.step), 1) * settings.step
         self.began = self.status_at = self.marked_at = time.monotonic()
         self.schedule = self.began
-        self.odom_debt, self.next_odom = 0.0, 0
+        self.odometry = OdometryWriter(names)
+        # Robot nodes renew a zone's stamp by odometry: it gets at most half a heartbeat and one turn older by this.
+        self.turns = Turns(len(names), settings.odom_rate, self.config.robot.heartbeat / 2)
         self.status_time = 0.0
 
     def _store_goal(self, robot: int, message: Any) -> None:
@@ -125,20 +129,14 @@ class WorldNode(WorkingNode):
         self.world.send(robots[on_pad], zones[on_pad])
 
     def _publish_odometry(self) -> None:
-        """Spread the robots' odometry evenly over its period, so that no burst delays the clock."""
-        n = len(self.odom_publishers)
-        self.odom_debt = min(self.odom_debt + n * self.config.world.odom_rate * self.quantum, float(n))
-        count = int(self.odom_debt)
-        self.odom_debt -= count
-        if not count:
+        poses = self.world.poses
+        robots = self.turns.due(self.quantum, self.world.time, poses)
+        if not len(robots):
             return
         stamp = to_stamp(self.world.time)
-        poses, velocities = self.world.poses, self.world.velocities
-        for index in range(self.next_odom, self.next_odom + count):
-            i = index % n
-            message = odometry(self.config.robots[i], poses[i].tolist(), velocities[i].tolist(), stamp)
-            self.odom_publishers[i].publish(message)
-        self.next_odom = (self.next_odom + count) % n
+        rows = zip(robots.tolist(), poses[robots].tolist(), self.world.velocities[robots].tolist(), strict=True)
+        for robot, pose, velocity in rows:
+            self.odom_publishers[robot].publish(self.odometry.write(robot, pose, velocity, stamp))
 
     def _publish_markers(self) -> None:
         radius = self.config.world.layout.robot_radius

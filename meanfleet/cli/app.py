@@ -8,7 +8,19 @@ import typer
 
 import meanfleet
 
-from . import choosing, demonstrating, inspecting, recording, running, securing, simulating, solving, sweeping
+from . import (
+    choosing,
+    demonstrating,
+    fitting,
+    inspecting,
+    recording,
+    replaying,
+    running,
+    securing,
+    simulating,
+    solving,
+    sweeping,
+)
 
 app = typer.Typer(
     help="A fleet dispatcher that polls k robots instead of n: solve, simulate, run over ROS 2.",
@@ -39,6 +51,8 @@ app.command("inspect")(inspecting.inspect_command)
 app.command("simulate")(simulating.simulate_command)
 app.command("compare")(simulating.compare_command)
 app.command("count")(simulating.count_command)
+app.command("replay")(replaying.replay_command)
+app.command("fit")(fitting.fit_command)
 app.command("up")(running.up_command)
 app.command("record")(recording.record_command)
 app.command("security")(securing.security_command)

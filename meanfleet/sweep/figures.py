@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -152,11 +153,18 @@ def _finish(figure: Figure, rows: Sequence[Axes]) -> Figure:
     return figure
 
 
+def rendered(figure: Figure, name: str, kind: str) -> bytes:
+    """A figure as png or svg; no dates in it and ids by `name`, so the same figure gives the same bytes."""
+    stream = io.BytesIO()
+    with matplotlib.rc_context({"svg.hashsalt": name}):
+        figure.savefig(stream, format=kind, dpi=110, metadata={"Software": None} if kind == "png" else {"Date": None})
+    return stream.getvalue()
+
+
 def _save(figure: Figure, stem: Path) -> list[Path]:
-    """Write PNG and SVG, atomically; no dates in them, so the same sweep gives the same files."""
+    """Write PNG and SVG, atomically."""
     paths = [stem.with_suffix(f".{kind}") for kind in ("png", "svg")]
-    with matplotlib.rc_context({"svg.hashsalt": stem.name}):
-        for path, metadata in zip(paths, ({"Software": None}, {"Date": None}), strict=True):
-            with replacing(path) as stream:
-                figure.savefig(stream, format=path.suffix[1:], dpi=110, metadata=metadata)
+    for path in paths:
+        with replacing(path) as stream:
+            stream.write(rendered(figure, stem.name, path.suffix[1:]))
     return paths

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from meanfleet.files import replacing, write_json
+from meanfleet.files import write_csv, write_json
 
 from .fitting import fit_root
 from .running import SweepResult
@@ -45,13 +42,13 @@ def write_results(summary: dict[str, Any], out: Path) -> dict[str, Path]:
     """Write sweep.json, sweep.csv (a row per k) and returns.csv (a row per k and seed)."""
     paths = {name: out / name for name in ("sweep.json", "sweep.csv", "returns.csv")}
     write_json(paths["sweep.json"], summary)
-    _write_csv(paths["sweep.csv"], [_row(point) for point in summary["curve"]])
+    write_csv(paths["sweep.csv"], [_row(point) for point in summary["curve"]])
     rows = [
         {"k": point["k"], "seed": int(seed)} | estimate
         for point in summary["curve"]
         for seed, estimate in point["by_seed"].items()
     ]
-    _write_csv(paths["returns.csv"], rows)
+    write_csv(paths["returns.csv"], rows)
     return paths
 
 
@@ -101,12 +98,3 @@ def _row(point: dict[str, Any]) -> dict[str, Any]:
     row |= {"solve_seconds": solve["seconds"], "solve_cpu_seconds": solve["cpu_seconds"]}
     row |= {name: solve[name] for name in ("start", "warm_from", "settled")}
     return row | {name: point["certificate"][name] for name in CERTIFICATE}
-
-
-def _write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    with replacing(path) as stream:
-        stream.write(text.getvalue().encode())

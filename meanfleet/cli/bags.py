@@ -1,0 +1,35 @@
+"""Options of commands that read a bag."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from meanfleet.config import Config
+from meanfleet.sim.bags.log import FleetLog
+
+from .common import bar
+
+BagPath = Annotated[Path, typer.Argument(help="Bag: a rosbag2 folder, or its .mcap or .db3 file.", show_default=False)]
+BagConfig = Annotated[
+    Path, typer.Option("--config", "-c", help="Configuration (YAML): zones, tick, poses' topics.", show_default=False)
+]
+Topic = Annotated[str, typer.Option(help="Robots' topics, such as /{robot}/odom (default: zones, or the poses).")]
+Message = Annotated[str, typer.Option(help="Int32 or String, where zones are told so.")]
+Robots = Annotated[str, typer.Option(help="Only these robots: patterns with commas, such as 'amr_*,agv_7'.")]
+
+
+def read_bag(bag: Path, config: Config, topic: str, message: str, robots: str, quiet: bool) -> FleetLog:
+    """What the bag says of the fleet, with a progress bar."""
+    from meanfleet.sim.bags.reading import Source, read_fleet
+
+    include = tuple(part.strip() for part in robots.split(",") if part.strip())
+    with bar("reading", None, quiet) as advance:
+        return read_fleet(
+            bag,
+            config,
+            Source(topic=topic, message=message, include=include),
+            progress=lambda done, total: advance(note=f"{done}/{total} messages"),
+        )

@@ -1,0 +1,112 @@
+"""`meanfleet fit`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from meanfleet.bundle import PolicyBundle
+from meanfleet.config import Config
+from meanfleet.files import writable_folder, write_json
+
+from .bags import BagConfig, BagPath, Message, Robots, Topic, read_bag
+from .common import Json, Seed, bar, console, print_json
+
+SHOWN = 6  # unseen rows named on the terminal
+
+
+def fit_command(
+    bag: BagPath,
+    config: BagConfig,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="NAME.yaml: a configuration with its counts; NAME.npz: arrays.")
+    ] = Path("fitted.yaml"),
+    moves: Annotated[str, typer.Option(help="recorded, policy or ring (default: recorded, else --policy's).")] = "",
+    policy: Annotated[
+        Path | None, typer.Option("--policy", "-p", help="Bundle that the robots followed, if moves are not recorded.")
+    ] = None,
+    prior: Annotated[float, typer.Option(help="Dirichlet weight per cell.")] = 0.5,
+    by_priority: Annotated[
+        bool | None, typer.Option("--by-priority/--pooled", help="P_l per priority (default: if the bag says so).")
+    ] = None,
+    k: Annotated[int, typer.Option("--k", "-k", min=0, help="Robots of the model-free comparison; 0: none.")] = 2,
+    topic: Topic = "",
+    message: Message = "",
+    robots: Robots = "",
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Learn the game that a recorded fleet played: P_l, and P_g where the dispatcher was recorded.
+
+    Example: meanfleet fit run.mcap -c config/demo.yaml -o fitted.yaml, then meanfleet solve fitted.yaml
+    """
+    from meanfleet.errors import UserError
+    from meanfleet.sim.fitting.estimating import fit
+    from meanfleet.sim.fitting.modelfree import compare
+    from meanfleet.sim.fitting.writing import check_target, fitted_game, write_game
+
+    check_target(out)
+    writable_folder(out.parent)
+    setup = Config.from_yaml(config)
+    followed = None if policy is None else PolicyBundle.load(policy).local_policy
+    log = read_bag(bag, setup, topic, message, robots, json)
+    fitted = fit(log, moves_from=moves, policy=followed, by_priority=by_priority, prior=prior)
+    how: dict[str, Any] = {"bag": log.sha256, "robots": len(log.robots), "ticks": len(log.stamps), "seed": seed}
+    game = fitted_game(fitted, setup)
+    model_free: dict[str, Any] | None = None
+    if k:
+        with bar("learning without a model", None, json):
+            try:
+                model_free = compare(log, game, min(k, len(log.robots)), seed)
+            except UserError as error:
+                model_free = {"k": k, "skipped": str(error)}
+    paths = write_game(fitted, setup, out, how)
+    summary = how | {"files": [str(path) for path in paths], "game": game.digest} | fitted.summary()
+    if model_free is not None:
+        summary["model_free"] = model_free
+        write_json(paths[-1], {key: value for key, value in summary.items() if key != "files"})
+    if json:
+        print_json(summary)
+        return
+    _show(summary)
+    console.print(f"{', '.join(path.name for path in paths)} written to {out.parent}", soft_wrap=True)
+
+
+def _show(summary: dict[str, Any]) -> None:
+    seen, p = summary["coverage"], summary["priorities_differ_p"]
+    kept = "per priority" if summary["by_priority"] else "for all priorities together"
+    test = "" if p is None else f" (no difference between priorities: p = {p:.2g})"
+    console.print(f"P_l from {summary['transitions']} transitions, moves {summary['moves_from']}, {kept}{test}")
+    for reason, count in summary["left_out"].items():
+        console.print(f"  not counted, {reason}: {count}")
+    console.print(
+        f"  {seen['seen']} of {seen['rows']} rows seen, fewest {seen['fewest']}, median {seen['median']:g}; "
+        f"widest 95 % interval {seen['widest_interval']:.3f}"
+    )
+    _unseen(summary["unseen"], "[zone, priority, move]" if summary["by_priority"] else "[zone, move]")
+    if summary["moves_from"] == "ring":
+        console.print("  moves were inferred from where robots went: failed drives count as stays, so P_l is too good")
+    steering = summary.get("steering")
+    if steering is None:
+        console.print("P_g: no dispatches in the bag, the configuration's stays")
+    else:
+        console.print(f"P_g from {steering['transitions']} ticks, {steering['seen']} of {steering['rows']} rows seen")
+        _unseen(steering["unseen"], "[priority, dispatch]")
+    free = summary.get("model_free")
+    if free is not None and "skipped" in free:
+        console.print(f"without a model: {free['skipped']}")
+    elif free is not None:
+        lead = free["model_leads"]
+        console.print(
+            f"without a model (Q-learning, k = {free['k']}, {free['updates']} updates, {free['pairs_seen']} of "
+            f"{free['pairs']} pairs seen): agrees on {free['agreement']:.0%} of visited states; the model's table "
+            f"earns {lead['mean']:.2f} more in the fitted game ({lead['low']:.2f} … {lead['high']:.2f})"
+        )
+
+
+def _unseen(rows: list[list[int]], index: str) -> None:
+    if rows:
+        shown = ", ".join(map(str, rows[:SHOWN])) + (", …" if len(rows) > SHOWN else "")
+        console.print(f"  never seen, left to the prior: {len(rows)} rows {index}: {shown}", markup=False)

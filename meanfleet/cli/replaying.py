@@ -1,0 +1,119 @@
+"""`meanfleet replay`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from meanfleet.bundle import PolicyBundle
+from meanfleet.config import Config
+from meanfleet.errors import UserError
+from meanfleet.files import writable_folder
+
+from .bags import BagConfig, BagPath, Message, Robots, Topic, read_bag
+from .common import Json, PolicyFile, Seed, bar, console, numbers, print_json
+
+
+def replay_command(
+    bag: BagPath,
+    config: BagConfig,
+    policy: PolicyFile = Path("policy.npz"),
+    k: Annotated[str, typer.Option("--k", "-k", help="Robots polled per tick: 1,2,5 or 1:5.")] = "1,2,5,10,20,50",
+    seeds: Annotated[int, typer.Option(min=1, help="Draws of robots, from --seed on.")] = 100,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the report and its tables.")] = Path(
+        "out/replay"
+    ),
+    tolerance: Annotated[float, typer.Option(help="Share of the whole fleet's worth that may be lost.")] = 0.02,
+    observer: Annotated[str, typer.Option(help="memoryless, dirichlet (remembers), or both.")] = "memoryless,dirichlet",
+    rollouts: Annotated[int, typer.Option(min=0, help="Counterfactual rollouts per k and observer; 0: none.")] = 1000,
+    game: Annotated[
+        Path | None, typer.Option(help="Configuration whose game the rollouts follow, as 'meanfleet fit' writes it.")
+    ] = None,
+    topic: Topic = "",
+    message: Message = "",
+    robots: Robots = "",
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Poll a recorded fleet again with every k: what each would have cost, and which is enough.
+
+    Deterministic: the same bag, policy and seed give the same files, byte for byte.
+
+    Example: meanfleet replay run.mcap -c config/demo.yaml --policy demo.npz -k 1,2,5,10 --seeds 100 --out out/replay
+    """
+    from meanfleet.sim.replay.reenact import reenact
+    from meanfleet.sim.replay.results import write_results
+    from meanfleet.sim.replay.sweep import Options, replay
+    from meanfleet.solver import Game
+
+    names = tuple(dict.fromkeys(name.strip() for name in observer.split(",")))
+    options = Options(numbers(k), seeds, seed, tolerance, rollouts, names)
+    setup, bundle = Config.from_yaml(config), PolicyBundle.load(policy)
+    bundle.require_zones(len(setup.zones))
+    model = None if game is None else Game.from_yaml(game)
+    writable_folder(out)
+    began = time.monotonic()
+    log = read_bag(bag, setup, topic, message, robots, json)
+    with bar("replaying", None, json) as advance:
+        result = replay(log, bundle, options, model, lambda done, total, note: advance(note=f"{done}/{total} {note}"))
+    if log.ticks:
+        result.summary["reenacted"] = _reenacted(reenact, log, bundle)
+    paths = write_results(result, out)
+    if json:
+        print_json(result.summary)
+        return
+    _show(result.summary)
+    console.print(
+        f"{', '.join(path.name for path in paths)} written to {out} in {time.monotonic() - began:.1f} s", soft_wrap=True
+    )
+
+
+def _reenacted(reenact: Any, log: Any, bundle: PolicyBundle) -> dict[str, Any]:
+    """What the live dispatcher's own words say of its decisions under this policy."""
+    try:
+        found = reenact(log.ticks, bundle, log.robots, log.zone_names)
+    except UserError as error:
+        return {"ticks": 0, "anchored": 0, "mismatches": 0, "said": str(error)}
+    first = f"first at tick {found.mismatches[0].tick}: {found.mismatches[0].what}" if found.mismatches else ""
+    return {"ticks": found.ticks, "anchored": found.anchored, "mismatches": len(found.mismatches), "said": first}
+
+
+def _show(summary: dict[str, Any]) -> None:
+    bag, verdict = summary["bag"], summary["verdict"]
+    console.print(
+        f"{bag['robots']} robots, {bag['ticks']} ticks over {bag['seconds']:.6g} s, {bag['known_share']:.1%} of zones "
+        f"known, {bag['messages']} messages"
+    )
+    for name, count in bag["counts"].items():
+        console.print(f"  {name}: {count}")
+    table = Table(title=f"against polling everybody, {summary['options']['seeds']} seeds, 95 % intervals")
+    for heading in ("observer", "k", "agreement", "off by", "loss on the bag", "loss in rollouts", "messages saved"):
+        table.add_column(heading, justify="right")
+    for point in summary["curve"]:
+        table.add_row(
+            point["observer"],
+            str(point["k"]),
+            f"{point['agreement']['mean']:.1%}",
+            f"{point['distance']['mean']:.1%}",
+            *(_interval(point.get(name)) for name in ("regret_share", "rollouts_share")),
+            f"{point['messages']['saved_share']:.0%}",
+        )
+    console.print(table)
+    if "reenacted" in summary:
+        live = summary["reenacted"]
+        console.print(
+            f"live dispatcher: {live['ticks']} ticks re-enacted, {live['mismatches']} differences {live['said']}"
+        )
+    heading = "no recommendation" if verdict["k"] is None else f"recommended: k = {verdict['k']}, {verdict['observer']}"
+    console.print(f"[bold]{heading}[/bold]: {verdict['reason']}", soft_wrap=True)
+
+
+def _interval(band: dict[str, float] | None) -> str:
+    if band is None:
+        return "–"
+    mean, low, high = (f"{100 * band[key]:.2f}" for key in ("mean", "low", "high"))
+    return f"{mean} % ({low} … {high})"

@@ -1,0 +1,1 @@
+"""A game learned from a recorded fleet."""

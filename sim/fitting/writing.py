@@ -1,0 +1,100 @@
+"""A fitted game as files that `meanfleet solve` takes: a configuration with its counts, or arrays."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from meanfleet.config import Config, CountedTransition
+from meanfleet.counts import write_counts
+from meanfleet.errors import UserError
+from meanfleet.files import replacing, write_json
+from meanfleet.solver import Game
+from meanfleet.solver.game import GameError
+from meanfleet.solver.warehouse import counted_steering, counted_transition, local_reward
+
+from .estimating import Fitted
+
+KINDS = (".yaml", ".yml", ".npz")
+
+
+def check_target(path: Path) -> None:
+    """Raise UserError unless the name says what to write."""
+    if path.suffix not in KINDS:
+        raise UserError(f"-o {path}: expected a name that ends in .yaml (a configuration) or .npz (arrays of a game)")
+
+
+def fitted_game(fitted: Fitted, config: Config) -> Game:
+    """The game of a configuration with P_l, and P_g where counted, from the log.
+
+    Raises:
+        GameError: a row was never counted and the prior is 0.
+    """
+    zones, spec = len(config.zones), config.game
+    P_l = counted_transition(fitted.counts, fitted.prior)  # noqa: N806
+    known = Game.from_config(config) if spec.file is not None or fitted.steering is None else None
+    P_g = counted_steering(fitted.steering, fitted.prior) if fitted.steering is not None else None  # noqa: N806
+    if known is not None:
+        if known.P_l.shape != P_l.shape:
+            raise GameError(f"{spec.file} is a game of shape {known.P_l.shape}, the log counts {P_l.shape}")
+        return replace(known, P_l=P_l, P_g=known.P_g if P_g is None else P_g)
+    assert P_g is not None
+    return Game(
+        P_g=P_g,
+        P_l=P_l,
+        r_g=np.full((zones, zones), spec.r_g),
+        r_l=local_reward(zones, spec.r_l),
+        discount=spec.discount,
+        start_priority=np.full(zones, 1 / zones),
+        start_concentration=np.full(zones, spec.start),
+    )
+
+
+def write_game(fitted: Fitted, config: Config, path: Path, how: dict[str, Any]) -> list[Path]:
+    """Write the game and, beside it, NAME.fit.json with all that is known of it; returns the paths.
+
+    A .yaml is the configuration with NAME.counts.yaml in the place of its transitions; a .npz holds the game's arrays,
+    which a configuration names under game.file.
+
+    Raises:
+        UserError: another kind of file, or it cannot be written.
+    """
+    check_target(path)
+    beside = path.with_suffix(".fit.json")
+    game = fitted_game(fitted, config)
+    if path.suffix == ".npz":
+        with replacing(path) as stream:
+            np.savez_compressed(stream, allow_pickle=False, **game.arrays())
+        written = [path]
+    else:
+        written = [_write_counts(fitted, config, path, how), _write_config(fitted, config, path)]
+    write_json(beside, how | {"game": game.digest} | fitted.summary())
+    return [*written[::-1], beside]
+
+
+def _counts_path(path: Path) -> Path:
+    return path.with_suffix(".counts.yaml")
+
+
+def _write_counts(fitted: Fitted, config: Config, path: Path, how: dict[str, Any]) -> Path:
+    target = _counts_path(path)
+    write_counts(target, config, fitted.counts, how, fitted.steering)
+    return target
+
+
+def _write_config(fitted: Fitted, config: Config, path: Path) -> Path:
+    if config.game.file is not None:
+        raise UserError(f"{config.source} names a game of arrays: write the fitted one as .npz")
+    counted = CountedTransition(counted=_counts_path(path).name, prior=fitted.prior)
+    steering = config.game.P_g if fitted.steering is None else counted
+    game = config.game.model_copy(update={"P_l": counted, "P_g": steering})
+    body = config.model_copy(update={"game": game}).model_dump(mode="json", exclude_none=True)
+    text = "# Written by `meanfleet fit`: its configuration with transitions counted in a bag.\n"
+    text += yaml.safe_dump(body, sort_keys=False, default_flow_style=None, allow_unicode=True)
+    with replacing(path) as stream:
+        stream.write(text.encode())
+    return path

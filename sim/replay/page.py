@@ -1,0 +1,162 @@
+"""report.html: one file that an operator can read, figures inline, nothing loaded from elsewhere."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
+table { border-collapse: collapse; font-size: 0.88rem; } th, td { padding: 0.2rem 0.7rem; text-align: right; }
+th { border-bottom: 1px solid #999; font-weight: 600; } td:first-child, th:first-child { text-align: left; }
+tr.chosen { background: #fdebd8; font-weight: 600; } .verdict { border-left: 4px solid #d55e00; padding: 0.4rem 1rem; }
+code { font-size: 0.85em; word-break: break-all; }
+figure { margin: 1rem 0; } svg { max-width: 100%; height: auto; }
+"""
+NAMES = {"memoryless": "memoryless", "dirichlet": "remembering"}
+
+
+def page(summary: dict[str, Any], figures: dict[str, str]) -> str:
+    """The page, from a replay's summary and its figures as SVG by name."""
+    parts = [
+        "<!doctype html>",
+        '<html lang="en"><head><meta charset="utf-8"><title>meanfleet replay</title>',
+        f"<style>{STYLE}</style></head><body>",
+        "<h1>How many robots have to be polled?</h1>",
+        _verdict(summary),
+        "<h2>What another k would have cost</h2>",
+        _figure(figures["loss"]),
+        "<p>Loss is what the fleet earns less than with everybody polled, as a share of what it earns then. Bands are "
+        "95 % intervals. On the recorded ticks a decision is charged what it is worth less than the best one by the "
+        "policy's own Q. In rollouts the model goes on from recorded states for "
+        f"{_rollouts(summary)}, with the same chance for every k.</p>",
+        _table(summary),
+        _figure(figures["agreement"]),
+        "<h2>What was in the bag</h2>",
+        _bag(summary),
+        _figure(figures["fleet"]),
+        "<h2>How far this can be trusted</h2>",
+        _limits(summary),
+        "<h2>What this verdict is about</h2>",
+        _identity(summary),
+        "</body></html>",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _figure(svg: str) -> str:
+    """The figure as an element of the page: without the prologue of a file of its own."""
+    return f"<figure>{svg[svg.index('<svg') :]}</figure>"
+
+
+def _verdict(summary: dict[str, Any]) -> str:
+    choice = summary["verdict"]
+    if choice["k"] is None:
+        return f'<p class="verdict"><b>No recommendation.</b> {escape(_sentence(choice["reason"]))}</p>'
+    point = next(p for p in summary["curve"] if (p["observer"], p["k"]) == (choice["observer"], choice["k"]))
+    sent = point["messages"]
+    return (
+        f'<p class="verdict"><b>Poll k = {choice["k"]} of {summary["bag"]["robots"]} robots per tick with observer '
+        f"{choice['observer']}.</b> {escape(_sentence(choice['reason']))} It needs "
+        f"{sent['heard_per_tick']:.4g} zone messages per tick instead of {sent['whole_per_tick']:.4g}, "
+        f"{sent['saved_share']:.0%} fewer.</p>"
+    )
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:] + "."
+
+
+def _rollouts(summary: dict[str, Any]) -> str:
+    whole = summary["whole"]
+    if "rollouts" not in whole:
+        return "some time (not done here)"
+    source = "the game fitted to the bag" if whole["fitted"] else "the policy's game"
+    return f"{whole['horizon']} ticks, {whole['rollouts']} times, by {source}"
+
+
+def _table(summary: dict[str, Any]) -> str:
+    with_rollouts = "rollouts_share" in summary["curve"][0]
+    heads = ["dispatcher", "k", "agreement", "estimate off by", "loss on the bag"]
+    heads += ["loss in rollouts"] if with_rollouts else []
+    heads += ["messages per tick", "saved", "payload saved per tick"]
+    lines = ["<table><tr>" + "".join(f"<th>{head}</th>" for head in heads) + "</tr>"]
+    chosen = (summary["verdict"]["observer"], summary["verdict"]["k"])
+    for point in summary["curve"]:
+        cells = [NAMES[point["observer"]], str(point["k"])]
+        cells += [percent(point[name], 1) for name in ("agreement", "distance")]
+        cells += [percent(point[name], 2) for name in ("regret_share", "rollouts_share") if name in point]
+        sent = point["messages"]
+        cells += [
+            f"{sent['heard_per_tick']:.4g}",
+            f"{sent['saved_share']:.0%}",
+            f"{sent['bytes_saved_per_tick']:.0f} B",
+        ]
+        mark = ' class="chosen"' if (point["observer"], point["k"]) == chosen else ""
+        lines.append(f"<tr{mark}>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>")
+    return "\n".join([*lines, "</table>"])
+
+
+def percent(band: dict[str, float], digits: int) -> str:
+    """A share with its interval: 1.2 % (0.9 … 1.5)."""
+    mean, low, high = (
+        f"{100 * band[key]:.{digits}f}".replace("-0." + "0" * digits, "0." + "0" * digits)
+        for key in ("mean", "low", "high")
+    )
+    return f"{mean} % ({low} … {high})"
+
+
+def _bag(summary: dict[str, Any]) -> str:
+    bag = summary["bag"]
+    rows = [
+        ("bag", f"<code>{escape(bag['source'])}</code>"),
+        ("robots", f"{bag['robots']}"),
+        (
+            "ticks",
+            f"{bag['ticks']} over {bag['seconds']:.6g} s, {bag['ticks_compared']} with a known robot, "
+            f"{bag['ticks_with_all_robots']} with all of them",
+        ),
+        ("zones known", f"{bag['known_share']:.1%} of all robots and ticks"),
+        ("zone or pose messages read", f"{bag['messages']}, {bag['bytes']} bytes"),
+        ("ticks without a recorded priority", f"{bag['priorities_assumed']}"),
+    ]
+    rows += [(escape(name), str(count)) for name, count in bag["counts"].items()]
+    body = "".join(f"<tr><td>{name}</td><td>{value}</td></tr>" for name, value in rows)
+    return f"<table>{body}</table>"
+
+
+def _limits(summary: dict[str, Any]) -> str:
+    bag, options = summary["bag"], summary["options"]
+    blocks = sorted(point["regret"]["block"] for point in summary["curve"])
+    limits = [
+        "The recorded fleet does not react. Another k would have sent the robots elsewhere; the loss on the bag rates "
+        "every decision where the fleet really was, the rollouts go on from there with a model.",
+        f"Whole-fleet decisions and losses are those of the policy's Q for κ = {summary['whole']['kappa']} robots, "
+        "interpolated. If its model of the robots is wrong, so are they: fit a game to the bag (meanfleet fit) and "
+        "replay with --game.",
+        f"Intervals are for mean losses of dispatchers like this one ({options['seeds']} draws of robots averaged), "
+        f"over other times of the same fleet: bootstrap over blocks of {blocks[0]} to {blocks[-1]} ticks. Below "
+        "about 100 ticks, or where ticks hang together for long, they are too narrow by up to a fifth.",
+        "A robot whose zone is unknown at a tick is taken not to have answered, and another is asked in its place.",
+        "Bytes are the payload of the zone messages; headers of the transport and discovery come on top.",
+    ]
+    if bag["priorities_assumed"] == bag["ticks"]:
+        limits.insert(
+            1,
+            "No priority was recorded. The one assumed is the most probable under whole-fleet decisions; "
+            "the fleet never heard it.",
+        )
+    elif bag["priorities_assumed"]:
+        limits.insert(1, f"{bag['priorities_assumed']} ticks without a recorded priority take the one before.")
+    return "<ul>" + "".join(f"<li>{escape(limit)}</li>" for limit in limits) + "</ul>"
+
+
+def _identity(summary: dict[str, Any]) -> str:
+    verdict, options = summary["verdict"], summary["options"]
+    return (
+        f"<p>bag <code>{verdict['bag']}</code><br>policy <code>{verdict['policy']}</code><br>"
+        f"seeds {verdict['seed']} to {verdict['seed'] + verdict['seeds'] - 1}; k = "
+        f"{', '.join(map(str, options['ks']))}; tolerance {options['tolerance']:.3g}; "
+        f"{options['rollouts']} rollouts per k</p>"
+    )

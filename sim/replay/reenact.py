@@ -1,0 +1,229 @@
+"""A live dispatcher's decisions recomputed from what it said of them, tick by tick.
+
+Diagnostics name the robots heard with zone, age and weight; the dispatcher's own code, told the same, must come to the
+same belief and the same dispatch. What was drawn at random is taken from the record: the robots, the next priority,
+and, without memory, the answers that a table for fewer robots was asked with.
+
+A record that begins late or lacks ticks does not tell the belief in between. There the recorded belief is taken over,
+and only the decision on it is checked ("anchored").
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from meanfleet.bundle import PolicyBundle
+from meanfleet.dispatcher_node.dispatcher import Dispatcher
+from meanfleet.errors import UserError
+from meanfleet.filtering import GAIN, LEAST, SLACK, first_best
+
+Values = Mapping[str, Any]
+CLOSE = 1e-9  # of numbers in a belief: another machine may add in another order
+NUMBERS = ("belief", "rho", "surprise")
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """Something that the dispatcher's code does not come to from the recorded samples."""
+
+    tick: int
+    what: str
+    recorded: Any
+    recomputed: Any
+
+
+@dataclass
+class Reenactment:
+    """What came of it.
+
+    Attributes:
+        ticks: re-enacted.
+        anchored: of these, ticks whose belief was taken from the record.
+        mismatches: every difference found.
+    """
+
+    ticks: int = 0
+    anchored: int = 0
+    mismatches: list[Mismatch] = field(default_factory=list)
+
+    @property
+    def exact(self) -> bool:
+        """Whether there were ticks, and no difference in any."""
+        return self.ticks > 0 and not self.mismatches
+
+
+def reenact(
+    ticks: Sequence[Values],
+    bundle: PolicyBundle,
+    robots: Sequence[str],
+    zone_names: Sequence[str],
+    *,
+    rho: float | None = None,
+) -> Reenactment:
+    """Recompute the decisions of recorded ticks, in the order recorded.
+
+    Args:
+        ticks: the dispatcher's diagnostics, values by key (`dispatcher_node.report.TickReport`).
+        bundle: the policy that it ran.
+        robots: names of the fleet; strangers in the record are added.
+        zone_names: names in the order of the game's zones.
+        rho: the dispatcher's ρ where it was not the bundle's.
+
+    Raises:
+        UserError: a tick lacks a key, names an unknown zone, or is of observer particle, whose draws are not recorded.
+    """
+    done, last = Reenactment(), None
+    live: _Live | None = None
+    for values in ticks:
+        tick = _Tick.of(values, zone_names)
+        if live is None or tick.number <= (last or 0) or tick.observer != live.dispatcher.observer:
+            live = _Live(bundle, _everybody(ticks, robots), tick, rho)
+            last = tick.number - 1 if tick.number == 0 else None
+        whole = tick.number == 0 or last == tick.number - 1
+        live.play(tick, whole, done)
+        last = tick.number
+        done.ticks += 1
+    return done
+
+
+@dataclass(frozen=True)
+class _Tick:
+    """A recorded tick with zones as indices."""
+
+    number: int
+    observer: str
+    k: int
+    priority: int
+    dispatch: int
+    next_priority: int
+    asked: tuple[str, ...]
+    zones: dict[str, int]
+    ages: dict[str, int]
+    weights: dict[str, float]
+    values: Values
+
+    @classmethod
+    def of(cls, values: Values, zone_names: Sequence[str]) -> _Tick:
+        index = {name: i for i, name in enumerate(zone_names)}
+        try:
+            heard = {str(name): tuple(answer) for name, answer in values["heard"].items()}
+            return cls(
+                int(values["tick"]),
+                str(values["observer"]),
+                int(values["k"]),
+                index[values["priority"]],
+                index[values["dispatch"]],
+                index[values["next_priority"]],
+                (*values["sampled"], *values["replacements"]),
+                {name: index[zone] for name, (zone, _, _) in heard.items()},
+                {name: int(age) for name, (_, age, _) in heard.items()},
+                {name: float(weight) for name, (_, _, weight) in heard.items()},
+                {name: values[name] for name in ("histogram", "table_k", "kappa", *NUMBERS)},
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise UserError(
+                f"the diagnostics of tick {values.get('tick', '?')} cannot be re-enacted: {error} is missing, damaged "
+                "or no zone of the configuration"
+            ) from None
+
+
+class _Live:
+    """The dispatcher that is told what was recorded."""
+
+    def __init__(self, bundle: PolicyBundle, robots: Sequence[str], first: _Tick, rho: float | None) -> None:
+        if first.observer == "particle":
+            raise UserError("observer particle draws at random what diagnostics do not record: nothing to re-enact")
+        self.bundle = bundle
+        k = max(first.k, 1)
+        if first.observer == "memoryless":
+            k = bundle.table_for(k) or bundle.ks[0]
+        self.dispatcher = Dispatcher(bundle, robots, k, first.observer, rho=rho, priority=first.priority)
+        self.certain = first.number == 0  # whether all since the first tick is known
+        self.expected: int | None = None
+
+    def play(self, tick: _Tick, whole: bool, done: Reenactment) -> None:
+        """Re-enact one tick; `whole`: nothing is missing since the one before."""
+        if whole and self.expected is not None and tick.priority != self.expected:
+            done.mismatches.append(Mismatch(tick.number, "priority", self.expected, tick.priority))
+        self.expected = tick.next_priority
+        steering = self.bundle.game.P_g[tick.priority, tick.dispatch, tick.next_priority]
+        if steering <= 0 and tick.next_priority != tick.dispatch:
+            done.mismatches.append(Mismatch(tick.number, "next_priority", tick.next_priority, "impossible"))
+        if tick.observer == "memoryless":
+            self._memoryless(tick, done)
+        elif whole and max(tick.ages.values(), default=0) <= self.dispatcher.reach:
+            self._remembering(tick, done)
+        else:
+            self.certain = False
+            self._anchor(tick, done)
+
+    def _memoryless(self, tick: _Tick, done: Reenactment) -> None:
+        bundle, said = self.bundle, tick.values
+        if said["table_k"] is None:
+            found: dict[str, Any] = {"dispatch": tick.priority % bundle.game.dispatches, "table_k": None}
+            if len(tick.zones) >= bundle.ks[0]:
+                found["table_k"] = bundle.table_for(len(tick.zones))
+        else:
+            counts = np.bincount(list(tick.zones.values()), minlength=bundle.game.zones)
+            histogram = np.asarray(said["histogram"])
+            limit = min(len(tick.zones), max(tick.k, bundle.ks[0]))
+            found = {"table_k": bundle.table_for(limit), "histogram": histogram.tolist()}
+            equal = len(set(tick.weights.values())) <= 1
+            if (equal and (histogram > counts).any()) or histogram.sum() != said["table_k"]:
+                found["histogram"] = counts.tolist()
+            else:
+                found["dispatch"] = bundle.dispatch(tick.priority, histogram)
+        self._compare(tick, found, done)
+
+    def _remembering(self, tick: _Tick, done: Reenactment) -> None:
+        one = self.dispatcher
+        one.take(tick.number, tick.priority, tuple(dict.fromkeys((*tick.asked, *tick.zones))), tick.weights)
+        one.observe(tick.zones, tick.ages)
+        dispatch = one.decide()
+        decision = one.last
+        assert decision is not None
+        belief = decision.belief
+        found: dict[str, Any] = {"dispatch": dispatch, "kappa": decision.kappa, "belief": list(belief.alpha)}
+        found |= {"histogram": list(decision.histogram), "surprise": belief.surprise}
+        if self.certain:
+            found["rho"] = belief.rho
+        elif not _same(belief.rho, tick.values["rho"]):
+            found.pop("surprise")
+            self._anchor(tick, done)
+        self._compare(tick, found, done)
+
+    def _anchor(self, tick: _Tick, done: Reenactment) -> None:
+        """Take the recorded belief over, check the decision on it, and go on from there."""
+        model, said, one = self.bundle.filtering, tick.values, self.dispatcher
+        assert model is not None
+        setting = model.setting_for(one.k)
+        values = model.values(tick.priority, said["belief"], setting.deciding)
+        self._compare(tick, {"dispatch": first_best(values)}, done)
+        share = max(float(said["rho"]) / setting.rho, LEAST)
+        level = SLACK - math.log(share) / GAIN if share < 1 else 0.0
+        state = {"alpha": said["belief"], "rho": said["rho"], "level": level, "past": []}
+        one.belief = one.belief.restored(state)
+        one.belief.predict(tick.priority)
+        done.anchored += 1
+
+    def _compare(self, tick: _Tick, found: Mapping[str, Any], done: Reenactment) -> None:
+        for what, mine in found.items():
+            said = tick.dispatch if what == "dispatch" else tick.values[what]
+            if not (_same(mine, said) if what in NUMBERS else mine == said):
+                done.mismatches.append(Mismatch(tick.number, what, said, mine))
+
+
+def _same(mine: Any, said: Any) -> bool:
+    left, right = np.asarray(mine, dtype=np.float64), np.asarray(said, dtype=np.float64)
+    return left.shape == right.shape and bool(np.allclose(left, right, rtol=CLOSE, atol=CLOSE))
+
+
+def _everybody(ticks: Sequence[Values], robots: Sequence[str]) -> tuple[str, ...]:
+    """The fleet, and robots that only the record names."""
+    told = (name for values in ticks for key in ("sampled", "replacements", "heard") for name in values.get(key, ()))
+    return tuple(dict.fromkeys((*robots, *told)))
