@@ -28,6 +28,7 @@ def up_command(
     real_time_factor: Annotated[float, typer.Option(help="0: as fast as possible; -1: the configuration's.")] = -1.0,
     seed: Seed = 0,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for log, summary, output of nodes.")] = None,
+    record: Annotated[Path | None, typer.Option("--record", help="Folder for a bag of the run, new or empty.")] = None,
     json: Json = False,
 ) -> None:
     """Start world, robots, dispatcher and monitor as ROS 2 processes; Ctrl-C ends them all.
@@ -50,6 +51,7 @@ def up_command(
         "real_time_factor": real_time_factor,
         "seed": seed,
         "out": str(out or ""),
+        "record": str(record or ""),
     }
     with tempfile.TemporaryDirectory(prefix="meanfleet-") as scratch:
         folder = out or Path(scratch)
