@@ -11,6 +11,8 @@ NAME = "meanfleet"
 PACKAGES = (
     "meanfleet",
     "meanfleet.cli",
+    "meanfleet.operating",
+    "meanfleet.operating.doctor",
     "meanfleet.ros",
     "meanfleet.ros.managed",
     "meanfleet.running",

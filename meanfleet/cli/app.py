@@ -13,6 +13,7 @@ from . import (
     demonstrating,
     fitting,
     inspecting,
+    operating,
     replaying,
     running,
     securing,
@@ -53,5 +54,6 @@ app.command("count")(simulating.count_command)
 app.command("replay")(replaying.replay_command)
 app.command("fit")(fitting.fit_command)
 app.command("up")(running.up_command)
+app.command("doctor")(operating.doctor_command)
 app.command("security")(securing.security_command)
 app.command("demo")(demonstrating.demo_command)
