@@ -13,6 +13,7 @@ PACKAGES = (
     "meanfleet.cli",
     "meanfleet.operating",
     "meanfleet.operating.doctor",
+    "meanfleet.operating.watch",
     "meanfleet.ros",
     "meanfleet.ros.managed",
     "meanfleet.running",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
+from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config
 from meanfleet.errors import UserError
 from meanfleet.operating.doctor.examining import as_json, examine, overview
@@ -16,6 +19,8 @@ from meanfleet.operating.doctor.expected import Expected
 from meanfleet.operating.doctor.findings import Finding
 from meanfleet.operating.doctor.settings import check_settings, gather_settings
 from meanfleet.operating.doctor.snapshot import Snapshot
+from meanfleet.operating.watch.state import FleetState
+from meanfleet.operating.watch.view import View
 from meanfleet.security import NAMESPACE
 
 from .common import Fleet, Json, bar, console, print_json
@@ -90,6 +95,35 @@ def _tell(found: list[Finding], seen: Snapshot, fleet: Expected) -> None:
     )
     versions = (f"{name} {version}" for name, version in seen.settings.versions.items() if version)
     console.print(", ".join(versions), style="dim")
+
+
+def watch_command(
+    config: Annotated[Path | None, typer.Argument(help="Configuration: names of zones, number of robots.")] = None,
+    policy: Annotated[Path | None, typer.Option("--policy", "-p", help="Bundle in use, for its certificate.")] = None,
+    once: Annotated[bool, typer.Option("--once", help="Show one view and end.")] = False,
+    wait: Annotated[float, typer.Option(min=0.1, help="[s] for the first tick, with --once.")] = 30.0,
+    n: Fleet = None,
+    namespace: Space = "/",
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object per tick, nothing else.")] = False,
+) -> None:
+    """Watch a fleet at work: beliefs, polling, latency, regret, faults. Ctrl-C ends it; the fleet goes on.
+
+    Example: meanfleet watch config/demo.yaml --policy demo.npz
+    """
+    space = checked_namespace(namespace)
+    known = Config.from_yaml(config).with_robots(n) if config else None
+    bundle = PolicyBundle.load(policy) if policy else None
+    try:
+        from meanfleet.operating.watch.node import Watching, watch
+    except ImportError as error:
+        raise no_ros("watch", error) from None
+    state = FleetState(known.zones if known else (), len(known.robots) if known else n, time.monotonic())
+    domain = os.environ.get("ROS_DOMAIN_ID") or "0"
+    where = f"domain {domain}" + (f" in {space}" if space else "")
+    shape: Literal["live", "lines", "json"] = "json" if json else "live" if console.is_terminal else "lines"
+    code = watch(View(state, bundle, where), Watching(shape, once, wait), console, space)
+    if code:
+        raise typer.Exit(code)
 
 
 def _count(number: int, what: str) -> str:

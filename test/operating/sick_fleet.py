@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -15,6 +17,14 @@ from meanfleet.ros.conversions import to_stamp, zone_header
 from meanfleet.ros.node import LATCHED
 
 VOLATILE = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.VOLATILE)
+
+
+def printed_object(text: str) -> dict[str, Any]:
+    """The JSON object in a command's output; Fast DDS writes complaints of its own around it."""
+    match = re.search(r"^\{", text, re.MULTILINE)
+    assert match, text
+    value: dict[str, Any] = json.JSONDecoder().raw_decode(text[match.start() :])[0]
+    return value
 
 
 class SickFleet:

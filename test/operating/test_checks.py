@@ -14,9 +14,10 @@ from meanfleet.config import Config
 from meanfleet.operating.doctor.clock_checks import offset
 from meanfleet.operating.doctor.examining import as_json, examine, overview
 from meanfleet.operating.doctor.expected import POSE_TYPES, Expected
-from meanfleet.operating.doctor.findings import ORDER, Finding, by_level, few
+from meanfleet.operating.doctor.findings import ORDER, Finding, by_level
 from meanfleet.operating.doctor.settings import check_settings, gather_settings
 from meanfleet.operating.doctor.snapshot import Endpoint, Heard, Settings, Snapshot
+from meanfleet.operating.words import few
 
 DEMO = Path(__file__).resolve().parents[2] / "config" / "demo.yaml"
 ROBOTS = ("robot_0", "robot_1", "robot_2", "robot_3")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..words import few
 from .expected import Expected, Topic, zone_publishers
-from .findings import Finding, few
+from .findings import Finding
 from .graph_checks import GHOST
 from .snapshot import Heard, Snapshot
 

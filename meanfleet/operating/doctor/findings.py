@@ -8,7 +8,6 @@ from typing import Literal
 
 Level = Literal["error", "warn", "info"]
 ORDER: tuple[Level, ...] = ("error", "warn", "info")
-NAMED = 4  # names told in a sentence at most
 
 
 @dataclass(frozen=True)
@@ -28,13 +27,6 @@ class Finding:
     text: str
     remedy: str = ""
     names: tuple[str, ...] = ()
-
-
-def few(names: Iterable[str]) -> str:
-    """Up to `NAMED` names, and how many more there are."""
-    listed = list(names)
-    more = len(listed) - NAMED
-    return ", ".join(listed[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def by_level(findings: Iterable[Finding]) -> list[Finding]:

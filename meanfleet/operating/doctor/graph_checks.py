@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from meanfleet.errors import suggestion
 
+from ..words import few
 from .expected import HEADER, POSE_TYPES, Expected, Topic, zone_publishers
-from .findings import Finding, few
+from .findings import Finding
 from .snapshot import Endpoint, Snapshot
 
 STEERING = ("zone", "pose", "goal", "priority")  # kinds of topics without which the fleet stands still
