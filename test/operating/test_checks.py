@@ -113,6 +113,10 @@ def test_missing_and_unknown_robots_and_the_name_that_was_meant(fleet: Expected)
     assert (missing.level, missing.names) == ("error", ("robot_2",))
     assert (stranger.level, stranger.names) == ("warn", ("robot2",))
     assert "did you mean 'robot_2'" in stranger.text
+    other = Expected.from_config(Config.from_yaml(DEMO).with_robots(3), SPACE)
+    (stranger,) = examine(seen, other)
+    assert stranger.names == ("robot_3",)
+    assert "did you mean" not in stranger.text
 
 
 def test_a_thousand_missing_robots_are_one_finding() -> None:

@@ -64,7 +64,8 @@ def check_robots(seen: Snapshot, fleet: Expected) -> Iterator[Finding]:
         if fleet.known and name not in set(fleet.robots) and any(one.type == HEADER for one in found)
     )
     if strangers:
-        hint = suggestion(strangers[0], missing)
+        # Numbers differ between any two robots: only another spelling is worth a hint.
+        hint = suggestion(strangers[0], [name for name in missing if _letters(name) != _letters(strangers[0])])
         yield Finding(
             "warn",
             "robots",
@@ -82,6 +83,10 @@ def check_robots(seen: Snapshot, fleet: Expected) -> Iterator[Finding]:
             f"end all but one, or give every process its own share by the parameter 'robots'; {GHOST}",
             tuple(twins),
         )
+
+
+def _letters(name: str) -> str:
+    return "".join(letter for letter in name if not letter.isdigit())
 
 
 def check_poses(seen: Snapshot, fleet: Expected) -> Iterator[Finding]:

@@ -29,6 +29,7 @@ LOOK = 0.5  # [s, wall] between two looks at the graph
 WAIT = 0.05  # [s, wall]
 SETTLED = 1.5  # [s, wall] without a new publisher before the end
 LONGEST = 15.0  # [s, wall] to wait for that beyond the time asked for
+DOUBT = 6.0  # [s, wall] to look at least before anybody is called missing: busy computers are found late
 
 RELIABILITY: dict[Any, Reliability] = {
     ReliabilityPolicy.RELIABLE: "reliable",
@@ -61,6 +62,7 @@ class DoctorNode(WorkingNode):
         self.writers: tuple[Endpoint, ...] = ()
         self.readers: tuple[Endpoint, ...] = ()
         self.listening: dict[str, str] = {}  # topics subscribed to, each with its robot
+        self.complete = False  # whether everybody who should be there was seen
         self.looked = self.grown = self.born
         self.listen(Clock, "/clock", self._hear_clock, qos_profile_sensor_data)
 
@@ -79,7 +81,8 @@ class DoctorNode(WorkingNode):
             self._look(now)
             gone = now - self.born
             self.progress(gone, len(self.writers))
-            if gone >= self.seconds and (now - self.grown >= SETTLED or gone >= self.seconds + LONGEST):
+            settled = now - self.grown >= SETTLED and (self.complete or gone >= DOUBT)
+            if gone >= self.seconds and (settled or gone >= self.seconds + LONGEST):
                 raise SystemExit(0)
         return WAIT
 
@@ -91,6 +94,8 @@ class DoctorNode(WorkingNode):
         topics = {topic.name: topic for topic in fleet.topics()}
         self.writers = zones + self._endpoints(n for n in names if n in topics and not n.endswith("/zone"))
         self.readers = self._endpoints((name for name in names if name in topics), readers=True)
+        published = {endpoint.topic for endpoint in self.writers}
+        self.complete = all(name in published for name, topic in topics.items() if topic.kind in ("zone", "priority"))
         if len(self.writers) != before:
             self.grown = now
         if now - self.born >= DISCOVERY_SECONDS:
