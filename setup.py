@@ -11,6 +11,9 @@ NAME = "meanfleet"
 PACKAGES = (
     "meanfleet",
     "meanfleet.cli",
+    "meanfleet.operating",
+    "meanfleet.operating.doctor",
+    "meanfleet.operating.watch",
     "meanfleet.ros",
     "meanfleet.ros.managed",
     "meanfleet.running",
@@ -33,6 +36,7 @@ PACKAGES = (
     "meanfleet.robot_node",
 )
 
+CONFIGS = ("yaml", "rviz", "foxglove.json")
 DASK = ["dask>=2024.5", "distributed>=2024.5"]
 TEST = ["pytest>=8", "hypothesis>=6.100", "setuptools>=70.1"]
 
@@ -53,7 +57,10 @@ setup(
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
         (f"share/{NAME}/launch", sorted(glob("launch/*.launch.py"))),
-        (f"share/{NAME}/config", sorted(glob("config/*.yaml") + glob("config/*.rviz"))),
+        (
+            f"share/{NAME}/config",
+            [path for kind in CONFIGS for path in sorted(glob(f"config/*.{kind}"))],
+        ),
     ],
     zip_safe=False,
     python_requires=">=3.10",
