@@ -144,9 +144,14 @@ def test_the_fitted_game_keeps_the_graph_and_the_bag_is_replayed_in_it(folder: P
     text = meanfleet(folder, "fit", "bag", "-c", "graph.yaml", "-o", "fit/game.yaml")
     assert "without a model (Q-learning, k = 2" in text
     known = json.loads((folder / "fit" / "game.fit.json").read_text())
+    config = Config.from_yaml(folder / "graph.yaml")
+    zone, *_, move = known["unseen"][0]
+    end = config.zones[neighbours(config)[zone][move - 1]]
+    unseen = text.split("never seen, left to the prior: ")[1].splitlines()[0].split("; ")
+    assert unseen[0] == f"{len(known['unseen'])} rows: {config.zones[zone]}, {f'to {end}' if move else 'stay'}"
     game = Game.from_yaml(folder / "fit" / "game.yaml")
     assert game.digest == known["game"]
-    assert game.graph == Config.from_yaml(folder / "graph.yaml").zone_graph
+    assert game.graph == config.zone_graph
     assert "j to the zone's j-th neighbour" in (folder / "fit" / "game.counts.yaml").read_text()
     common = ("-c", "graph.yaml", "--policy", "policy.npz", "-k", "1,2", "--seeds", "10", "--rollouts", "250")
     summary = json.loads(
