@@ -100,8 +100,8 @@ class TickReport:
 
     @property
     def level(self) -> str:
-        """ok: complete; warn: decided on fewer; error: held, or somebody else steers as well."""
-        if self.clashes or self.held:
+        """ok: complete; warn: decided on fewer; error: held for lack of samples, or somebody else steers as well."""
+        if self.clashes or (self.held and self.rule != "hold"):
             return "error"
         return "ok" if self.complete else "warn"
 

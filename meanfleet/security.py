@@ -49,7 +49,7 @@ class Rights:
 
 
 def rights(config: Config, namespace: str = "/", each: bool = False) -> tuple[Rights, ...]:
-    """The rights of dispatcher, robots, monitor and world.
+    """The rights of dispatcher, robots, monitor, recorder and world.
 
     Args:
         config: names robots and the topic of their poses.
@@ -78,6 +78,7 @@ def rights(config: Config, namespace: str = "/", each: bool = False) -> tuple[Ri
         return allow(enclave, "robots", ["diagnostics", *told], ["priority_zone", *seen], managed=True)
 
     zones, goals = ([f"{name}/{topic}" for name in names] for topic in ("zone", "goal_pose"))
+    poses = [f"{name}/{pose}" for name in names]
     world = allow(
         "world",
         "world",
@@ -89,6 +90,7 @@ def rights(config: Config, namespace: str = "/", each: bool = False) -> tuple[Ri
         allow("dispatcher", "dispatcher", ["diagnostics", "priority_zone"], ["priority_zone", *zones], managed=True),
         *([robots(f"robots/{name}", (name,)) for name in names] if each else [robots("robots", names)]),
         allow("monitor", "monitor", [], ["diagnostics"]),
+        allow("recorder", "recorder", [], ["diagnostics", "priority_zone", *zones, *goals, *poses]),
         Rights(world.enclave, world.node, _sorted([*world.publish, "/clock"]), world.subscribe, world.reply),
     )
 

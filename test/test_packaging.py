@@ -109,7 +109,7 @@ def _project(requirement: str) -> str:
 
 def test_entry_points_name_existing_functions(arguments: dict[str, Any]) -> None:
     scripts = dict(re.split(r"\s*=\s*", line) for line in arguments["entry_points"]["console_scripts"])
-    assert scripts.keys() == {"meanfleet", "dispatcher", "robot", "world", "monitor"}
+    assert scripts.keys() == {"meanfleet", "dispatcher", "robot", "world", "monitor", "recorder"}
     assert [script for script, target in scripts.items() if not _defines(*target.split(":"))] == []
 
 

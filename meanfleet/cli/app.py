@@ -14,6 +14,7 @@ from . import (
     fitting,
     inspecting,
     operating,
+    recording,
     replaying,
     running,
     securing,
@@ -56,5 +57,6 @@ app.command("fit")(fitting.fit_command)
 app.command("up")(running.up_command)
 app.command("doctor")(operating.doctor_command)
 app.command("watch")(operating.watch_command)
+app.command("record")(recording.record_command)
 app.command("security")(securing.security_command)
 app.command("demo")(demonstrating.demo_command)

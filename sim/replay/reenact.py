@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from meanfleet.bundle import PolicyBundle
-from meanfleet.dispatcher_node.dispatcher import Dispatcher
+from meanfleet.dispatcher_node.dispatcher import RULES, Dispatcher, Rule
 from meanfleet.errors import UserError
 from meanfleet.filtering import GAIN, LEAST, SLACK, first_best
 
@@ -97,6 +97,7 @@ class _Tick:
 
     number: int
     observer: str
+    rule: Rule
     k: int
     priority: int
     dispatch: int
@@ -115,6 +116,7 @@ class _Tick:
             return cls(
                 int(values["tick"]),
                 str(values["observer"]),
+                _rule(values.get("rule", "learned")),
                 int(values["k"]),
                 index[values["priority"]],
                 index[values["dispatch"]],
@@ -138,21 +140,29 @@ class _Live:
     def __init__(self, bundle: PolicyBundle, robots: Sequence[str], first: _Tick, rho: float | None) -> None:
         if first.observer == "particle":
             raise UserError("observer particle draws at random what diagnostics do not record: nothing to re-enact")
-        self.bundle = bundle
-        k = max(first.k, 1)
-        if first.observer == "memoryless":
-            k = bundle.table_for(k) or bundle.ks[0]
-        self.dispatcher = Dispatcher(bundle, robots, k, first.observer, rho=rho, priority=first.priority)
+        self.bundle, self.robots, self.rho = bundle, robots, rho
+        self.dispatcher, self.k = self._dispatcher(first), first.k
         self.certain = first.number == 0  # whether all since the first tick is known
         self.expected: int | None = None
+
+    def _dispatcher(self, tick: _Tick) -> Dispatcher:
+        k = max(tick.k, 1)
+        if tick.observer == "memoryless":
+            k = self.bundle.table_for(k) or self.bundle.ks[0]
+        return Dispatcher(
+            self.bundle, self.robots, k, tick.observer, rule=tick.rule, rho=self.rho, priority=tick.priority
+        )
 
     def play(self, tick: _Tick, whole: bool, done: Reenactment) -> None:
         """Re-enact one tick; `whole`: nothing is missing since the one before."""
         if whole and self.expected is not None and tick.priority != self.expected:
             done.mismatches.append(Mismatch(tick.number, "priority", self.expected, tick.priority))
         self.expected = tick.next_priority
+        if (tick.k, tick.rule) != (self.k, self.dispatcher.rule):
+            old, self.dispatcher, self.k = self.dispatcher, self._dispatcher(tick), tick.k
+            self.dispatcher.take_over(old)
         steering = self.bundle.game.P_g[tick.priority, tick.dispatch, tick.next_priority]
-        if steering <= 0 and tick.next_priority != tick.dispatch:
+        if steering <= 0 and tick.next_priority not in (tick.dispatch, tick.priority):
             done.mismatches.append(Mismatch(tick.number, "next_priority", tick.next_priority, "impossible"))
         if tick.observer == "memoryless":
             self._memoryless(tick, done)
@@ -166,7 +176,7 @@ class _Live:
         bundle, said = self.bundle, tick.values
         if said["table_k"] is None:
             found: dict[str, Any] = {"dispatch": tick.priority % bundle.game.dispatches, "table_k": None}
-            if len(tick.zones) >= bundle.ks[0]:
+            if len(tick.zones) >= bundle.ks[0] and tick.rule == "learned":
                 found["table_k"] = bundle.table_for(len(tick.zones))
         else:
             counts = np.bincount(list(tick.zones.values()), minlength=bundle.game.zones)
@@ -203,7 +213,9 @@ class _Live:
         assert model is not None
         setting = model.setting_for(one.k)
         values = model.values(tick.priority, said["belief"], setting.deciding)
-        self._compare(tick, {"dispatch": first_best(values)}, done)
+        held = not tick.zones or tick.rule == "hold"
+        best = tick.priority % self.bundle.game.dispatches if held else first_best(values)
+        self._compare(tick, {"dispatch": best}, done)
         share = max(float(said["rho"]) / setting.rho, LEAST)
         level = SLACK - math.log(share) / GAIN if share < 1 else 0.0
         state = {"alpha": said["belief"], "rho": said["rho"], "level": level, "past": []}
@@ -213,9 +225,18 @@ class _Live:
 
     def _compare(self, tick: _Tick, found: Mapping[str, Any], done: Reenactment) -> None:
         for what, mine in found.items():
+            if what == "dispatch" and tick.rule == "random":
+                continue
             said = tick.dispatch if what == "dispatch" else tick.values[what]
             if not (_same(mine, said) if what in NUMBERS else mine == said):
                 done.mismatches.append(Mismatch(tick.number, what, said, mine))
+
+
+def _rule(name: Any) -> Rule:
+    for rule in RULES:
+        if rule == name:
+            return rule
+    raise ValueError(f"rule {name!r}")
 
 
 def _same(mine: Any, said: Any) -> bool:

@@ -11,7 +11,7 @@ from recorded import NAMES, bundle, recorded
 
 from meanfleet.dispatcher_node.dispatcher import Dispatcher
 from meanfleet.dispatcher_node.gather import Gather
-from meanfleet.dispatcher_node.report import tick_report
+from meanfleet.dispatcher_node.report import Ledger, tick_report
 from meanfleet.errors import UserError
 from meanfleet.sim.replay.reenact import reenact
 
@@ -36,7 +36,7 @@ def said(one: Dispatcher, ticks: int = 50, answering: float = 0.8, late: float =
         one.observe(gather.zones | gather.late, gather.ages)
         one.decide()
         assert one.last is not None
-        report = tick_report(gather, one.last, one, NAMES, float(t), 0.1, 0, 0)
+        report = tick_report(gather, one.last, one, NAMES, float(t), 0.1, Ledger(), 0)
         reports.append(json.loads(json.dumps(report.values())))
     return reports
 
@@ -77,6 +77,22 @@ def test_a_record_that_begins_late_or_has_holes_is_anchored(observer: str) -> No
     assert found.mismatches == []
     assert found.ticks == 39
     assert (found.anchored >= 2) == (observer == "dirichlet")
+
+
+@pytest.mark.parametrize("rule", ["hold", "random"])
+@pytest.mark.parametrize("observer", ["memoryless", "dirichlet"])
+def test_other_rules_are_taken_at_their_word(rule: str, observer: str) -> None:
+    ticks = said(dispatcher(observer, rule=rule))
+    assert reenact(ticks, BUNDLE, LOG.robots, NAMES).mismatches == []
+
+
+def test_another_k_between_two_ticks_takes_over() -> None:
+    old = dispatcher("dirichlet")
+    first = said(old, 20)
+    new = dispatcher("dirichlet", k=3)
+    new.take_over(old)
+    found = reenact(first + said(new, 20), BUNDLE, LOG.robots, NAMES)
+    assert (found.mismatches, found.anchored) == ([], 0)
 
 
 def test_a_restart_begins_anew() -> None:
