@@ -15,6 +15,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from .errors import UserError, suggestion
+from .zone_graph import RING_MOVES, ZoneGraph, ZoneGraphError
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -37,7 +38,10 @@ class GlobalTransition(Section):
 
 
 class LocalTransition(Section):
-    """P_l = softmax over s' of base + stay·1[s'=z] + move·1[s'=z+δ(a), a≠stay] + priority·1[s'=s_g] (MATH §1)."""
+    """P_l = softmax over s' of base + stay·1[s'=z] + move·1[s'=δ(z, a), a≠stay] + priority·1[s'=s_g] (MATH §1).
+
+    δ(z, a) is the zone that the move leads to: on a ring z + (0, +1, −1)[a].
+    """
 
     base: Finite = 0.1
     stay: Finite = 3.5
@@ -52,12 +56,27 @@ class CountedTransition(Section):
     prior: NonNegative = 0.5
 
 
+class MoveReward(Section):
+    """What moves earn on a graph of zones: staying, driving, and ways with a reward of their own."""
+
+    stay: Finite = 0.0
+    drive: Finite = 0.0
+    ways: dict[str, dict[str, Finite]] = Field({}, description="{zone: {neighbour: reward}} in the place of drive")
+
+
 class LocalReward(Section):
-    """r_l = (same_zone if z = s_g else other_zone/(1 + ring distance)) + move[a]."""
+    """r_l = (same_zone if z = s_g else other_zone/(1 + moves of the shortest way)) + move[a]."""
 
     same_zone: Finite = 10.0
     other_zone: Finite = 2.0
-    move: tuple[Finite, Finite, Finite] = (0.0, 0.5, -0.3)
+    move: tuple[Finite, ...] | MoveReward | None = Field(
+        None, description="by move: stay, next, previous; on a graph {stay, drive, ways}; None: the paper's, or 0"
+    )
+
+    @field_validator("move", mode="before")
+    @classmethod
+    def _which_move(cls, value: Any) -> Any:
+        return MoveReward(**value) if isinstance(value, dict) else value
 
 
 class GameConfig(Section):
@@ -249,9 +268,10 @@ class SolverConfig(Section):
 
 
 class Config(Section):
-    """Everything: zones, fleet, game, dispatcher, robots, safety, world, solver."""
+    """Everything: zones, the ways between them, fleet, game, dispatcher, robots, safety, world, solver."""
 
     zones: tuple[Name, ...] = Field(min_length=1)
+    graph: dict[str, tuple[str, ...]] | None = Field(None, description="{zone: [neighbours]}; None: zones form a ring")
     fleet: FleetConfig
     game: GameConfig = GameConfig()
     dispatcher: DispatcherConfig = DispatcherConfig()
@@ -265,6 +285,7 @@ class Config(Section):
     def _consistent(self) -> Self:
         if len(set(self.zones)) < len(self.zones):
             raise ValueError("zones: names must differ")
+        self._check_graph()
         if self.robot.heartbeat > self.dispatcher.max_age / 2:
             raise ValueError(
                 f"robot.heartbeat: {self.robot.heartbeat} s is more than half of dispatcher.max_age "
@@ -282,6 +303,28 @@ class Config(Section):
         ):
             raise ValueError("dispatcher.probabilities: every robot's is 0, so nobody would ever be polled")
         return self
+
+    def _check_graph(self) -> None:
+        key, spec = "graph", self.game.r_l.move
+        try:
+            graph = self.zone_graph
+            key = "game.r_l.move"
+            if isinstance(spec, MoveReward):
+                graph.check_ways(self.zones, spec.ways)
+        except ZoneGraphError as error:
+            raise ValueError(f"key '{key}': {error}") from None
+        if isinstance(spec, tuple) and len(spec) != graph.moves:
+            raise ValueError(
+                f"key '{key}': {len(spec)} rewards for {graph.moves} moves: "
+                + (f"give {', '.join(RING_MOVES)}" if graph.is_ring else "give {stay: …, drive: …}, or one per move")
+            )
+
+    @property
+    def zone_graph(self) -> ZoneGraph:
+        """Where moves lead: on `graph`, or on the ring that the zones form in their order."""
+        if self.graph is None:
+            return ZoneGraph.ring(len(self.zones))
+        return ZoneGraph.from_neighbours(self.zones, self.graph)
 
     @property
     def robots(self) -> tuple[str, ...]:
