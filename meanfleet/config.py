@@ -31,33 +31,33 @@ class Section(BaseModel):
 class GlobalTransition(Section):
     """P_g = softmax over s' of base + target·1[s' = a_g] + stay·1[s' = s_g] (MATH §1)."""
 
-    base: Finite = 0.1
-    target: Finite = 3.0
-    stay: Finite = 0.5
+    base: Finite = Field(0.1, description="logit of every priority")
+    target: Finite = Field(3.0, description="logit added for the dispatch")
+    stay: Finite = Field(0.5, description="logit added for the present priority")
 
 
 class LocalTransition(Section):
     """P_l = softmax over s' of base + stay·1[s'=z] + move·1[s'=z+δ(a), a≠stay] + priority·1[s'=s_g] (MATH §1)."""
 
-    base: Finite = 0.1
-    stay: Finite = 3.5
-    move: Finite = 1.5
-    priority: Finite = 0.3
+    base: Finite = Field(0.1, description="logit of every zone")
+    stay: Finite = Field(3.5, description="logit added for the present zone")
+    move: Finite = Field(1.5, description="logit added for the zone that the move leads to")
+    priority: Finite = Field(0.3, description="logit added for the zone that has priority")
 
 
 class CountedTransition(Section):
     """P_l or P_g from counted transitions (`meanfleet count`, `meanfleet fit`), plus `prior` per cell."""
 
     counted: str = Field(description="file of counts, relative to the configuration")
-    prior: NonNegative = 0.5
+    prior: NonNegative = Field(0.5, description="Dirichlet weight added to every cell of the counts")
 
 
 class LocalReward(Section):
     """r_l = (same_zone if z = s_g else other_zone/(1 + ring distance)) + move[a]."""
 
-    same_zone: Finite = 10.0
-    other_zone: Finite = 2.0
-    move: tuple[Finite, Finite, Finite] = (0.0, 0.5, -0.3)
+    same_zone: Finite = Field(10.0, description="per tick in the zone that has priority")
+    other_zone: Finite = Field(2.0, description="per tick elsewhere, divided by 1 + distance on the ring")
+    move: tuple[Finite, Finite, Finite] = Field((0.0, 0.5, -0.3), description="added for: stay, next, previous")
 
 
 class GameConfig(Section):
@@ -89,9 +89,9 @@ class GameConfig(Section):
 class FleetConfig(Section):
     """Robot names: a list, or prefix and count."""
 
-    names: tuple[str, ...] | None = None
+    names: tuple[str, ...] | None = Field(None, description="all names; or give prefix and count")
     prefix: str | None = None
-    count: int | None = Field(None, ge=1)
+    count: int | None = Field(None, ge=1, description="robots, numbered from 0 with as many digits as the last needs")
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

@@ -29,7 +29,7 @@ class Robot:
         self._cumulative = np.cumsum(bundle.local_policy, axis=2)[:, :, :-1].tolist()
 
     def move(self, zone: int, priority: int) -> int:
-        """Draw a move from π_l(·|zone, priority)."""
+        """Draw a move from `π_l(·|zone, priority)`."""
         return bisect_right(self._cumulative[zone][priority], self._rng.random())
 
     def goal(self, zone: int, move: int) -> int:
