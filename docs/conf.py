@@ -20,10 +20,10 @@ nitpicky = True  # a reference that leads nowhere is an error
 nitpick_ignore_regex = [("py:.*", r"(?!meanfleet\.).*")]
 default_role = "code"  # `names` in docstrings
 autodoc_member_order = "bysource"
-autodoc_typehints = "description"
-autodoc_typehints_description_target = "documented"
+autodoc_type_aliases = {"FloatArray": "FloatArray"}
 napoleon_use_ivar = True
 myst_heading_anchors = 3
+myst_enable_extensions = ["deflist"]
 suppress_warnings = ["config.cache"]
 
 html_theme = "furo"

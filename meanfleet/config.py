@@ -29,7 +29,7 @@ class Section(BaseModel):
 
 
 class GlobalTransition(Section):
-    """P_g = softmax over s' of base + target·1[s' = a_g] + stay·1[s' = s_g] (MATH §1)."""
+    """P_g = softmax over s' of base + target·1[s' = a_g] + stay·1[s' = s_g] (the paper's Appendix G.1)."""
 
     base: Finite = Field(0.1, description="logit of every priority")
     target: Finite = Field(3.0, description="logit added for the dispatch")
@@ -37,7 +37,7 @@ class GlobalTransition(Section):
 
 
 class LocalTransition(Section):
-    """P_l = softmax over s' of base + stay·1[s'=z] + move·1[s'=z+δ(a), a≠stay] + priority·1[s'=s_g] (MATH §1)."""
+    """P_l = softmax over s' of base + stay·1[s'=z] + move·1[s'=z+δ(a), a≠stay] + priority·1[s'=s_g] (G.1)."""
 
     base: Finite = Field(0.1, description="logit of every zone")
     stay: Finite = Field(3.5, description="logit added for the present zone")
@@ -63,7 +63,9 @@ class LocalReward(Section):
 class GameConfig(Section):
     """The game to solve: the warehouse by its parameters, or any finite game in an .npz file."""
 
-    file: str | None = Field(None, description="npz with P_g, P_l, r_g, r_l, gamma[, start_global, start_local]")
+    file: str | None = Field(
+        None, description=".npz: P_g, P_l, r_g, r_l, discount[, start_priority, start_concentration]"
+    )
     discount: float = Field(0.95, ge=0, lt=1)
     P_g: GlobalTransition | CountedTransition = GlobalTransition()
     P_l: LocalTransition | CountedTransition = LocalTransition()
@@ -90,7 +92,7 @@ class FleetConfig(Section):
     """Robot names: a list, or prefix and count."""
 
     names: tuple[str, ...] | None = Field(None, description="all names; or give prefix and count")
-    prefix: str | None = None
+    prefix: str | None = Field(None, description="a robot's name is the prefix and its number")
     count: int | None = Field(None, ge=1, description="robots, numbered from 0 with as many digits as the last needs")
 
     @model_validator(mode="after")

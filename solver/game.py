@@ -120,7 +120,7 @@ class Game:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over all arrays and γ: two games are the same game if and only if these agree."""
+        """SHA-256 over all arrays and γ; two games are the same game if and only if these agree."""
         sha = hashlib.sha256(repr(self.discount).encode())
         for name in _ARRAYS:
             array = getattr(self, name)

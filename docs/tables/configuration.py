@@ -48,6 +48,7 @@ class Keys:
         hidden = [name for name, field in Config.model_fields.items() if field.exclude]
         for name in hidden:
             del self.root["properties"][name]
+        self.variants = {name for section in self.sections.values() for name in self._alternatives(section)}
 
     def of(self, value: dict[str, Any]) -> dict[str, str]:
         """Sections that may stand under a key, by what is added to its path: nothing, `.NAME`, or `[]`."""
@@ -61,6 +62,12 @@ class Keys:
         if isinstance(value.get("additionalProperties"), dict):
             found |= {name: f".NAME{more}" for name, more in self.of(value["additionalProperties"]).items()}
         return found
+
+    def _alternatives(self, section: dict[str, Any]) -> Iterator[str]:
+        """Sections of which one among several may stand under a key."""
+        for value in section.get("properties", {}).values():
+            inner = self.of(value)
+            yield from inner if len(inner) > 1 else ()
 
     def kind(self, value: dict[str, Any]) -> str:
         """What a value is, in words, with its bounds."""
@@ -85,7 +92,7 @@ class Keys:
     def about(self, path: str, value: dict[str, Any]) -> str:
         """What a key means; a warning, which ends the build, if nobody says so."""
         text: str = value.get("description") or self.comments.get(path, "")
-        if not text and not self.of(value):
+        if not text:
             log.warning("configuration key %s has neither a description nor a comment in config/*.yaml", path)
         return text
 
@@ -97,7 +104,7 @@ class Keys:
             inner = self.of(value)
             shown = "" if inner or key in required else code(_default(value.get("default")))
             if inner:
-                meaning = self.about(full, value) or self.sections[next(iter(inner))].get("description", "")
+                meaning = value.get("description") or self.sections[next(iter(inner))].get("description", "")
                 yield code(key), "see below", shown, prose(meaning.split("\n\n")[0])
             else:
                 yield code(key), prose(self.kind(value)), shown or "required", prose(self.about(full, value))
@@ -130,5 +137,10 @@ def page() -> str:
     head = ("key", "value", "default", "meaning")
     parts = [table(head, keys.rows("", keys.root))]
     for path, section in keys.below("", keys.root):
-        parts += [f"## `{path}`\n", f"{prose(section.get('description', ''))}\n", table(head, keys.rows(path, section))]
+        marked = "".join(f" with `{key}`" for key in section.get("required", ()) if section["title"] in keys.variants)
+        parts += [
+            f"## `{path}`{marked}\n",
+            f"{prose(section.get('description', ''))}\n",
+            table(head, keys.rows(path, section)),
+        ]
     return "\n".join(parts)

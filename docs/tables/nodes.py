@@ -19,6 +19,7 @@ from .markdown import code, prose, table
 ROOT = Path(__file__).resolve().parent.parent.parent
 EXECUTABLE = re.compile(r'"(\w+) = ([\w.]+\.node):main"')
 LABEL = re.compile(r"^(Parameters|Subscribes|Publishes|Services|Serves|Actions|Calls)\b[^:\n]*:", re.MULTILINE)
+TOPIC = re.compile(r"(?<![`\w<])((?:<\w+>/)?[\w/]+)(?= \(\w+_(?:msgs|srvs|interfaces)/)")  # before its type
 ENTRY = re.compile(r"^    (\w+)(\*?) \(([^),]+)(?:, ([^)]*))?\): (.*(?:\n {5,}.*)*)", re.MULTILINE)
 KINDS = {bool: "bool", int: "int", float: "double", str: "string", tuple: "string[]"}
 
@@ -90,7 +91,8 @@ def _section(name: str, module: str) -> Iterator[str]:
     for label, following in zip(labels, [*labels[1:], None], strict=True):
         if label[1] != "Parameters":
             body = text[label.end() : following.start() if following else None].strip()
-            yield f"**{label[1]}:** {_paragraph(body)}\n"
+            marked = TOPIC.sub(r"`\1`", body)
+            yield f"**{label[1]}:** {_paragraph(marked)}\n"
 
 
 def _paragraph(text: str) -> str:
