@@ -30,11 +30,11 @@ class Section(BaseModel):
 
 
 class GlobalTransition(Section):
-    """P_g = softmax over s' of base + target·1[s' = a_g] + stay·1[s' = s_g] (MATH §1)."""
+    """P_g = softmax over s' of base + target·1[s' = a_g] + stay·1[s' = s_g] (the paper's Appendix G.1)."""
 
-    base: Finite = 0.1
-    target: Finite = 3.0
-    stay: Finite = 0.5
+    base: Finite = Field(0.1, description="logit of every priority")
+    target: Finite = Field(3.0, description="logit added for the dispatch")
+    stay: Finite = Field(0.5, description="logit added for the present priority")
 
 
 class LocalTransition(Section):
@@ -43,32 +43,32 @@ class LocalTransition(Section):
     δ(z, a) is the zone that the move leads to: on a ring z + (0, +1, −1)[a].
     """
 
-    base: Finite = 0.1
-    stay: Finite = 3.5
-    move: Finite = 1.5
-    priority: Finite = 0.3
+    base: Finite = Field(0.1, description="logit of every zone")
+    stay: Finite = Field(3.5, description="logit added for the present zone")
+    move: Finite = Field(1.5, description="logit added for the zone that the move leads to")
+    priority: Finite = Field(0.3, description="logit added for the zone that has priority")
 
 
 class CountedTransition(Section):
     """P_l or P_g from counted transitions (`meanfleet count`, `meanfleet fit`), plus `prior` per cell."""
 
     counted: str = Field(description="file of counts, relative to the configuration")
-    prior: NonNegative = 0.5
+    prior: NonNegative = Field(0.5, description="Dirichlet weight added to every cell of the counts")
 
 
 class MoveReward(Section):
     """What moves earn on a graph of zones: staying, driving, and ways with a reward of their own."""
 
-    stay: Finite = 0.0
-    drive: Finite = 0.0
+    stay: Finite = Field(0.0, description="added for staying")
+    drive: Finite = Field(0.0, description="added for a move to another zone")
     ways: dict[str, dict[str, Finite]] = Field({}, description="{zone: {neighbour: reward}} in the place of drive")
 
 
 class LocalReward(Section):
     """r_l = (same_zone if z = s_g else other_zone/(1 + moves of the shortest way)) + move[a]."""
 
-    same_zone: Finite = 10.0
-    other_zone: Finite = 2.0
+    same_zone: Finite = Field(10.0, description="per tick in the zone that has priority")
+    other_zone: Finite = Field(2.0, description="per tick elsewhere, divided by 1 + moves of the shortest way")
     move: tuple[Finite, ...] | MoveReward | None = Field(
         None, description="by move: stay, next, previous; on a graph {stay, drive, ways}; None: the paper's, or 0"
     )
@@ -82,7 +82,9 @@ class LocalReward(Section):
 class GameConfig(Section):
     """The game to solve: the warehouse by its parameters, or any finite game in an .npz file."""
 
-    file: str | None = Field(None, description="npz with P_g, P_l, r_g, r_l, gamma[, start_global, start_local]")
+    file: str | None = Field(
+        None, description=".npz: P_g, P_l, r_g, r_l, discount[, start_priority, start_concentration]"
+    )
     discount: float = Field(0.95, ge=0, lt=1)
     P_g: GlobalTransition | CountedTransition = GlobalTransition()
     P_l: LocalTransition | CountedTransition = LocalTransition()
@@ -108,9 +110,9 @@ class GameConfig(Section):
 class FleetConfig(Section):
     """Robot names: a list, or prefix and count."""
 
-    names: tuple[str, ...] | None = None
-    prefix: str | None = None
-    count: int | None = Field(None, ge=1)
+    names: tuple[str, ...] | None = Field(None, description="all names; or give prefix and count")
+    prefix: str | None = Field(None, description="a robot's name is the prefix and its number")
+    count: int | None = Field(None, ge=1, description="robots, numbered from 0 with as many digits as the last needs")
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
