@@ -16,6 +16,7 @@ PACKAGES = (
     "meanfleet.running",
     "meanfleet.solver",
     "meanfleet.solver.chained",
+    "meanfleet.solver.dynamics",
     "meanfleet.solver.fleet",
     "meanfleet.solver.logged",
     "meanfleet.solver.next_law",
