@@ -11,6 +11,7 @@ NAME = "meanfleet"
 PACKAGES = (
     "meanfleet",
     "meanfleet.cli",
+    "meanfleet.learning",
     "meanfleet.ros",
     "meanfleet.ros.managed",
     "meanfleet.running",

@@ -12,20 +12,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
+from .dynamics_config import DynamicsConfig
 from .errors import UserError, suggestion
-
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
-
-
-class Section(BaseModel):
-    """A frozen part of the configuration that knows all its keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+from .sections import Finite, Name, NonNegative, Positive, Section
 
 
 class GlobalTransition(Section):
@@ -231,7 +222,7 @@ class SolverConfig(Section):
 
 
 class Config(Section):
-    """Everything: zones, fleet, game, dispatcher, robots, world, solver."""
+    """Everything: zones, fleet, game, dispatcher, robots, world, solver, and learners that learn on."""
 
     zones: tuple[Name, ...] = Field(min_length=1)
     fleet: FleetConfig
@@ -240,6 +231,7 @@ class Config(Section):
     robot: RobotConfig = RobotConfig()
     world: WorldConfig = WorldConfig()
     solver: SolverConfig = SolverConfig()
+    dynamics: DynamicsConfig | None = None
     source: Path = Field(Path("<memory>"), exclude=True, repr=False)
 
     @model_validator(mode="after")
@@ -284,7 +276,7 @@ class Config(Section):
         try:
             return cls(**data, source=Path(path))
         except ValidationError as error:
-            raise UserError(f"{path}: {_first_complaint(error, cls)}") from None
+            raise UserError(f"{path}: {first_complaint(error, cls)}") from None
         except TypeError as error:
             raise UserError(f"{path}: {error}") from None
 
@@ -332,7 +324,7 @@ def _check_name(name: str) -> None:
         raise ValueError(f"robot name {name!r} is no valid ROS name: letters, digits, '_' and '/', no leading digit")
 
 
-def _first_complaint(error: ValidationError, root: type[BaseModel]) -> str:
+def first_complaint(error: ValidationError, root: type[BaseModel]) -> str:
     """One sentence for the first thing pydantic found, with the key's path."""
     details = error.errors()
     # An unknown key explains a missing one, so it is told first.
