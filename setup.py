@@ -94,8 +94,8 @@ setup(
             "ros-lifecycle-msgs>=2.3",
             "ros-rosgraph-msgs>=2.3",
         ],
-        # Peers that bench/solver.py compares with.
-        "bench": ["quantecon>=0.7", "mdpsolver>=0.10"],
+        # Peers that bench/solver.py compares with; CPU and memory of processes in bench/fleet.py and bench/soak.py.
+        "bench": ["quantecon>=0.7", "mdpsolver>=0.10", "psutil>=5.9"],
         # Sweeps on a cluster: `meanfleet sweep --backend dask`.
         "dask": DASK,
         "test": TEST,
