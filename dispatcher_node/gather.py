@@ -59,7 +59,8 @@ class Gather:
         elif abs(age) > self.max_age:
             reason = "stale" if age > 0 else "from the future"
         else:
-            self.zones[name], self.ages[name] = zone, ticks
+            # A dispatcher that knows of no earlier tick takes a fresh sample as one of this tick.
+            self.zones[name], self.ages[name] = zone, min(ticks, self._reach)
             self.rejected.pop(name, None)
             self.late.pop(name, None)
             return
