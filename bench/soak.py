@@ -39,6 +39,7 @@ from meanfleet.errors import UserError
 
 PERIOD = 10.0  # [s, wall] between two faults
 TARGET = 0.5  # [MB] per 1,000 subscriptions
+ENOUGH = 2000  # subscriptions of a life for a verdict: fewer are dominated by what is used for the first time
 QUICK = 3.0  # [min]
 DOMAINS = range(101, 0, -1)  # those that Linux has ports for; tests take from the lower ones
 
@@ -149,6 +150,7 @@ def show_memory(used: dict[str, Any]) -> None:
             print(f"memory, {label}: too short to say {about}")
             continue
         within = "met" if slope["high"] <= TARGET else "missed" if slope["low"] > TARGET else "undecided"
+        within = within if used["subscriptions"] >= ENOUGH else "not judged by so few"
         print(
             f"memory, {label}: {slope['slope']:+.3f} MB per 1,000 subscriptions, 95 % {slope['low']:+.3f} … "
             f"{slope['high']:+.3f} {about}; target {TARGET:g}: {within}"

@@ -31,7 +31,7 @@ class Robot:
         self._cumulative = [[row[: m - 1] for row in rows] for rows, m in zip(cumulative, moves, strict=True)]
 
     def move(self, zone: int, priority: int) -> int:
-        """Draw a move from π_l(·|zone, priority)."""
+        """Draw a move from `π_l(·|zone, priority)`."""
         return bisect_right(self._cumulative[zone][priority], self._rng.random())
 
     def goal(self, zone: int, move: int) -> int:
