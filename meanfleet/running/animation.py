@@ -108,7 +108,7 @@ def _busiest(log: FleetLog, seconds: float) -> float:
 
 
 def _drawn(axes: Axes, layout: RingLayout, zones: Sequence[str]) -> Picture:
-    reach = layout.outer_radius * 1.28
+    reach = layout.outer_radius * 1.42
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
     axes.axis("off")
     pads = []
@@ -116,7 +116,7 @@ def _drawn(axes: Axes, layout: RingLayout, zones: Sequence[str]) -> Picture:
         pads.append(Polygon(corners, closed=True, facecolor="white", edgecolor="#cccccc", zorder=1))
         axes.add_patch(pads[-1])
         angle = zone * layout.zone_angle
-        x, y = 1.13 * layout.outer_radius * np.cos(angle), 1.1 * layout.outer_radius * np.sin(angle)
+        x, y = 1.24 * layout.outer_radius * np.cos(angle), 1.1 * layout.outer_radius * np.sin(angle)
         axes.text(x, y, zones[zone], ha="center", va="center", fontsize=9)
     pixels = INCHES * 72 / (2 * reach)  # points per metre
     size = (2 * layout.spec.robot_radius * pixels) ** 2

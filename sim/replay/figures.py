@@ -90,9 +90,8 @@ def fleet(result: Replay) -> Figure:
     for begin, end in zip([0, *changes], [*changes, len(ticks)], strict=True):
         lower.axvspan(begin - 0.5, end - 0.5, color=colours[scene.priority[begin]], linewidth=0)
     lower.set(xlabel="tick", yticks=[], ylabel="priority", ylim=(0, 1), xlim=(edges[0], edges[-1]))
-    if summary["bag"]["priorities_assumed"]:
-        part = "" if summary["bag"]["priorities_assumed"] == len(ticks) else "partly "
-        lower.set_ylabel(f"priority\n({part}assumed)")
+    if summary["bag"]["priorities_assumed"] == len(ticks):
+        lower.set_ylabel("priority\n(assumed)")
     return figure
 
 
