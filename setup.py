@@ -11,11 +11,17 @@ NAME = "meanfleet"
 PACKAGES = (
     "meanfleet",
     "meanfleet.cli",
+    "meanfleet.operating",
+    "meanfleet.operating.doctor",
+    "meanfleet.operating.watch",
+    "meanfleet.learning",
     "meanfleet.ros",
     "meanfleet.ros.managed",
     "meanfleet.running",
+    "meanfleet.safety",
     "meanfleet.solver",
     "meanfleet.solver.chained",
+    "meanfleet.solver.dynamics",
     "meanfleet.solver.fleet",
     "meanfleet.solver.logged",
     "meanfleet.solver.next_law",
@@ -33,8 +39,11 @@ PACKAGES = (
     "meanfleet.robot_node",
 )
 
+CONFIGS = ("yaml", "rviz", "foxglove.json")
 DASK = ["dask>=2024.5", "distributed>=2024.5"]
 TEST = ["pytest>=8", "hypothesis>=6.100", "setuptools>=70.1"]
+
+DOCS = ["sphinx>=7.3", "myst-parser>=3", "furo>=2024.1.29"]
 
 README = Path(__file__).parent / "README.md"
 
@@ -53,7 +62,10 @@ setup(
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
         (f"share/{NAME}/launch", sorted(glob("launch/*.launch.py"))),
-        (f"share/{NAME}/config", sorted(glob("config/*.yaml") + glob("config/*.rviz"))),
+        (
+            f"share/{NAME}/config",
+            [path for kind in CONFIGS for path in sorted(glob(f"config/*.{kind}"))],
+        ),
     ],
     zip_safe=False,
     python_requires=">=3.10",
@@ -87,12 +99,14 @@ setup(
             "ros-lifecycle-msgs>=2.3",
             "ros-rosgraph-msgs>=2.3",
         ],
-        # Peers that bench/solver.py compares with.
-        "bench": ["quantecon>=0.7", "mdpsolver>=0.10"],
+        # Peers that bench/solver.py compares with; CPU and memory of processes in bench/fleet.py and bench/soak.py.
+        "bench": ["quantecon>=0.7", "mdpsolver>=0.10", "psutil>=5.9"],
         # Sweeps on a cluster: `meanfleet sweep --backend dask`.
         "dask": DASK,
         "test": TEST,
-        "dev": [*TEST, *DASK, "ruff>=0.17", "mypy>=1.15", "types-PyYAML>=6.0", "scipy-stubs>=1.15"],
+        # The pages of docs/: `make docs`.
+        "docs": DOCS,
+        "dev": [*TEST, *DASK, *DOCS, "ruff>=0.17", "mypy>=1.15", "types-PyYAML>=6.0", "scipy-stubs>=1.15"],
     },
     entry_points={
         "console_scripts": [

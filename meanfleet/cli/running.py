@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json as json_module
+import signal
 import tempfile
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -73,7 +75,12 @@ def start(given: dict[str, object], logs: Path, quiet: bool = False) -> int:
     from meanfleet.running.graph import warehouse_graph
     from meanfleet.running.supervisor import Supervisor
 
+    signal.signal(signal.SIGTERM, _leave)  # until the supervisor takes over: a game may have to be solved first
     return Supervisor(warehouse_graph(given), logs, quiet=quiet).run()
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(0)
 
 
 def headline(summary: dict[str, object]) -> str:

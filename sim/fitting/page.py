@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from meanfleet.ring import MOVES
+import numpy as np
+
+from meanfleet.zone_graph import ZoneGraph
 
 from ..replay.page import STYLE
 
-MOVE_NAMES = ("stay", "next", "previous")
 
-
-def page(summary: dict[str, Any], zones: Sequence[str], source: str) -> str:
+def page(summary: dict[str, Any], zones: Sequence[str], source: str, graph: ZoneGraph) -> str:
     """The page, from the summary of a fit (`Fitted.summary`, and `model_free` where it was compared)."""
     parts = [
         "<!doctype html>",
@@ -21,11 +21,11 @@ def page(summary: dict[str, Any], zones: Sequence[str], source: str) -> str:
         f"<style>{STYLE}</style></head><body>",
         "<h1>The game that a fleet played</h1>",
         f"<p>From <code>{escape(source)}</code>, bag <code>{escape(str(summary['bag']))}</code>.</p>",
-        _coverage(summary, zones),
+        _coverage(summary, zones, graph),
         "<h2>Where robots go</h2>",
         "<p>Share of robots in each zone a tick after a move, in percent, with 95 % credible intervals; n: how often "
         "the row was seen. Rows never seen hold the prior alone: the solver knows nothing of such moves.</p>",
-        _law(summary, zones),
+        _law(summary, zones, graph),
         *_steering(summary, zones),
         "<h2>The way without a model</h2>",
         _model_free(summary.get("model_free")),
@@ -34,7 +34,7 @@ def page(summary: dict[str, Any], zones: Sequence[str], source: str) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _coverage(summary: dict[str, Any], zones: Sequence[str]) -> str:
+def _coverage(summary: dict[str, Any], zones: Sequence[str], graph: ZoneGraph) -> str:
     seen, p = summary["coverage"], summary["priorities_differ_p"]
     text = (
         f"<b>{seen['seen']} of {seen['rows']} rows seen</b> in {summary['transitions']} transitions (fewest "
@@ -44,30 +44,28 @@ def _coverage(summary: dict[str, Any], zones: Sequence[str]) -> str:
     text += "Each priority has rows of its own" if summary["by_priority"] else "One law for all priorities"
     text += "." if p is None else f" (chance of so much difference between priorities if there is none: {p:.2g})."
     if summary["unseen"]:
-        text += " Never seen: " + escape("; ".join(_row(row, zones) for row in summary["unseen"])) + "."
-    if summary["moves_from"] == "ring":
+        text += " Never seen: " + escape("; ".join(_row(row, zones, graph) for row in summary["unseen"])) + "."
+    if summary["moves_from"] == "way":
         text += " Moves were inferred from where robots went, so that failed drives look like stays."
     left = "".join(f"<li>{escape(reason)}: {count}</li>" for reason, count in summary["left_out"].items())
     return f'<p class="verdict">{text}</p>' + (f"<p>Not counted:</p><ul>{left}</ul>" if left else "")
 
 
-def _row(row: Sequence[int], zones: Sequence[str]) -> str:
+def _row(row: Sequence[int], zones: Sequence[str], graph: ZoneGraph) -> str:
     """A row's index in words: zone, priority where it has one, move."""
-    parts = [zones[row[0]], *(f"priority {zones[s]}" for s in row[1:-1]), MOVE_NAMES[row[-1]]]
+    parts = [zones[row[0]], *(f"priority {zones[s]}" for s in row[1:-1]), graph.move_names(row[0], zones)[row[-1]]]
     return ", ".join(parts)
 
 
-def _law(summary: dict[str, Any], zones: Sequence[str]) -> str:
+def _law(summary: dict[str, Any], zones: Sequence[str], graph: ZoneGraph) -> str:
     size = len(zones)
-    rows: list[tuple[int, ...]]
-    if summary["by_priority"]:
-        rows = [(z, s, a) for z in range(size) for s in range(size) for a in range(MOVES)]
-    else:
-        rows = [(z, a) for z in range(size) for a in range(MOVES)]
+    priorities = [[s] for s in range(size)] if summary["by_priority"] else [[]]
+    moves = [(z, a) for z in range(size) for a in np.flatnonzero(graph.allowed[z]).tolist()]
+    rows = [(z, *s, a) for z, a in moves for s in priorities]
     heads = ["zone", *(["priority"] if summary["by_priority"] else []), "move", "n", *map(escape, zones)]
     lines = []
     for row in rows:
-        names = [zones[i] for i in row[:-1]] + [MOVE_NAMES[row[-1]]]
+        names = [zones[i] for i in row[:-1]] + [graph.move_names(row[0], zones)[row[-1]]]
         lines.append(_line(names, summary, ("counts", "P_l", "P_l_low", "P_l_high"), row))
     return _table(heads, lines)
 
