@@ -12,58 +12,70 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
+from .dynamics_config import DynamicsConfig
 from .errors import UserError, suggestion
-
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
-
-
-class Section(BaseModel):
-    """A frozen part of the configuration that knows all its keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+from .sections import Finite, Name, NonNegative, Positive, Section
+from .zone_graph import RING_MOVES, ZoneGraph, ZoneGraphError
 
 
 class GlobalTransition(Section):
-    """P_g = softmax over s' of base + target·1[s' = a_g] + stay·1[s' = s_g] (MATH §1)."""
+    """P_g = softmax over s' of base + target·1[s' = a_g] + stay·1[s' = s_g] (the paper's Appendix G.1)."""
 
-    base: Finite = 0.1
-    target: Finite = 3.0
-    stay: Finite = 0.5
+    base: Finite = Field(0.1, description="logit of every priority")
+    target: Finite = Field(3.0, description="logit added for the dispatch")
+    stay: Finite = Field(0.5, description="logit added for the present priority")
 
 
 class LocalTransition(Section):
-    """P_l = softmax over s' of base + stay·1[s'=z] + move·1[s'=z+δ(a), a≠stay] + priority·1[s'=s_g] (MATH §1)."""
+    """P_l = softmax over s' of base + stay·1[s'=z] + move·1[s'=δ(z, a), a≠stay] + priority·1[s'=s_g] (MATH §1).
 
-    base: Finite = 0.1
-    stay: Finite = 3.5
-    move: Finite = 1.5
-    priority: Finite = 0.3
+    δ(z, a) is the zone that the move leads to: on a ring z + (0, +1, −1)[a].
+    """
+
+    base: Finite = Field(0.1, description="logit of every zone")
+    stay: Finite = Field(3.5, description="logit added for the present zone")
+    move: Finite = Field(1.5, description="logit added for the zone that the move leads to")
+    priority: Finite = Field(0.3, description="logit added for the zone that has priority")
 
 
 class CountedTransition(Section):
     """P_l or P_g from counted transitions (`meanfleet count`, `meanfleet fit`), plus `prior` per cell."""
 
     counted: str = Field(description="file of counts, relative to the configuration")
-    prior: NonNegative = 0.5
+    prior: NonNegative = Field(0.5, description="Dirichlet weight added to every cell of the counts")
+
+
+class MoveReward(Section):
+    """What moves earn on a graph of zones: staying, driving, and ways with a reward of their own."""
+
+    stay: Finite = Field(0.0, description="added for staying")
+    drive: Finite = Field(0.0, description="added for a move to another zone")
+    ways: dict[str, dict[str, Finite]] = Field({}, description="{zone: {neighbour: reward}} in the place of drive")
 
 
 class LocalReward(Section):
-    """r_l = (same_zone if z = s_g else other_zone/(1 + ring distance)) + move[a]."""
+    """r_l = (same_zone if z = s_g else other_zone/(1 + moves of the shortest way)) + move[a]."""
 
-    same_zone: Finite = 10.0
-    other_zone: Finite = 2.0
-    move: tuple[Finite, Finite, Finite] = (0.0, 0.5, -0.3)
+    same_zone: Finite = Field(10.0, description="per tick in the zone that has priority")
+    other_zone: Finite = Field(2.0, description="per tick elsewhere, divided by 1 + moves of the shortest way")
+    move: tuple[Finite, ...] | MoveReward | None = Field(
+        None, description="by move: stay, next, previous; on a graph {stay, drive, ways}; None: the paper's, or 0"
+    )
+
+    @field_validator("move", mode="before")
+    @classmethod
+    def _which_move(cls, value: Any) -> Any:
+        return MoveReward(**value) if isinstance(value, dict) else value
 
 
 class GameConfig(Section):
     """The game to solve: the warehouse by its parameters, or any finite game in an .npz file."""
 
-    file: str | None = Field(None, description="npz with P_g, P_l, r_g, r_l, gamma[, start_global, start_local]")
+    file: str | None = Field(
+        None, description=".npz: P_g, P_l, r_g, r_l, discount[, start_priority, start_concentration]"
+    )
     discount: float = Field(0.95, ge=0, lt=1)
     P_g: GlobalTransition | CountedTransition = GlobalTransition()
     P_l: LocalTransition | CountedTransition = LocalTransition()
@@ -89,9 +101,9 @@ class GameConfig(Section):
 class FleetConfig(Section):
     """Robot names: a list, or prefix and count."""
 
-    names: tuple[str, ...] | None = None
-    prefix: str | None = None
-    count: int | None = Field(None, ge=1)
+    names: tuple[str, ...] | None = Field(None, description="all names; or give prefix and count")
+    prefix: str | None = Field(None, description="a robot's name is the prefix and its number")
+    count: int | None = Field(None, ge=1, description="robots, numbered from 0 with as many digits as the last needs")
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -249,9 +261,10 @@ class SolverConfig(Section):
 
 
 class Config(Section):
-    """Everything: zones, fleet, game, dispatcher, robots, safety, world, solver."""
+    """Everything: zones, ways between them, fleet, game, dispatcher, robots, safety, world, solver, learners."""
 
     zones: tuple[Name, ...] = Field(min_length=1)
+    graph: dict[str, tuple[str, ...]] | None = Field(None, description="{zone: [neighbours]}; None: zones form a ring")
     fleet: FleetConfig
     game: GameConfig = GameConfig()
     dispatcher: DispatcherConfig = DispatcherConfig()
@@ -259,12 +272,14 @@ class Config(Section):
     safety: SafetyConfig = SafetyConfig()
     world: WorldConfig = WorldConfig()
     solver: SolverConfig = SolverConfig()
+    dynamics: DynamicsConfig | None = None
     source: Path = Field(Path("<memory>"), exclude=True, repr=False)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if len(set(self.zones)) < len(self.zones):
             raise ValueError("zones: names must differ")
+        self._check_graph()
         if self.robot.heartbeat > self.dispatcher.max_age / 2:
             raise ValueError(
                 f"robot.heartbeat: {self.robot.heartbeat} s is more than half of dispatcher.max_age "
@@ -282,6 +297,28 @@ class Config(Section):
         ):
             raise ValueError("dispatcher.probabilities: every robot's is 0, so nobody would ever be polled")
         return self
+
+    def _check_graph(self) -> None:
+        key, spec = "graph", self.game.r_l.move
+        try:
+            graph = self.zone_graph
+            key = "game.r_l.move"
+            if isinstance(spec, MoveReward):
+                graph.check_ways(self.zones, spec.ways)
+        except ZoneGraphError as error:
+            raise ValueError(f"key '{key}': {error}") from None
+        if isinstance(spec, tuple) and len(spec) != graph.moves:
+            raise ValueError(
+                f"key '{key}': {len(spec)} rewards for {graph.moves} moves: "
+                + (f"give {', '.join(RING_MOVES)}" if graph.is_ring else "give {stay: …, drive: …}, or one per move")
+            )
+
+    @property
+    def zone_graph(self) -> ZoneGraph:
+        """Where moves lead: on `graph`, or on the ring that the zones form in their order."""
+        if self.graph is None:
+            return ZoneGraph.ring(len(self.zones))
+        return ZoneGraph.from_neighbours(self.zones, self.graph)
 
     @property
     def robots(self) -> tuple[str, ...]:
@@ -305,7 +342,7 @@ class Config(Section):
         try:
             return cls(**data, source=Path(path))
         except ValidationError as error:
-            raise UserError(f"{path}: {_first_complaint(error, cls)}") from None
+            raise UserError(f"{path}: {first_complaint(error, cls)}") from None
         except TypeError as error:
             raise UserError(f"{path}: {error}") from None
 
@@ -353,7 +390,7 @@ def _check_name(name: str) -> None:
         raise ValueError(f"robot name {name!r} is no valid ROS name: letters, digits, '_' and '/', no leading digit")
 
 
-def _first_complaint(error: ValidationError, root: type[BaseModel]) -> str:
+def first_complaint(error: ValidationError, root: type[BaseModel]) -> str:
     """One sentence for the first thing pydantic found, with the key's path."""
     details = error.errors()
     # An unknown key explains a missing one, so it is told first.
