@@ -15,6 +15,7 @@ version = release = meanfleet.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "tables"]
 source_suffix = {".md": "markdown"}
+smartquotes = False  # -- is part of options
 nitpicky = True  # a reference that leads nowhere is an error
 # Python's and numpy's own names: their pages are elsewhere, and nothing is asked of the network while building.
 nitpick_ignore_regex = [("py:.*", r"(?!meanfleet\.).*")]
