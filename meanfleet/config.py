@@ -15,6 +15,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from .errors import UserError, suggestion
+from .zone_graph import RING_MOVES, ZoneGraph, ZoneGraphError
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -37,7 +38,10 @@ class GlobalTransition(Section):
 
 
 class LocalTransition(Section):
-    """P_l = softmax over s' of base + stay·1[s'=z] + move·1[s'=z+δ(a), a≠stay] + priority·1[s'=s_g] (G.1)."""
+    """P_l = softmax over s' of base + stay·1[s'=z] + move·1[s'=δ(z, a), a≠stay] + priority·1[s'=s_g] (MATH §1).
+
+    δ(z, a) is the zone that the move leads to: on a ring z + (0, +1, −1)[a].
+    """
 
     base: Finite = Field(0.1, description="logit of every zone")
     stay: Finite = Field(3.5, description="logit added for the present zone")
@@ -52,12 +56,27 @@ class CountedTransition(Section):
     prior: NonNegative = Field(0.5, description="Dirichlet weight added to every cell of the counts")
 
 
+class MoveReward(Section):
+    """What moves earn on a graph of zones: staying, driving, and ways with a reward of their own."""
+
+    stay: Finite = Field(0.0, description="added for staying")
+    drive: Finite = Field(0.0, description="added for a move to another zone")
+    ways: dict[str, dict[str, Finite]] = Field({}, description="{zone: {neighbour: reward}} in the place of drive")
+
+
 class LocalReward(Section):
-    """r_l = (same_zone if z = s_g else other_zone/(1 + ring distance)) + move[a]."""
+    """r_l = (same_zone if z = s_g else other_zone/(1 + moves of the shortest way)) + move[a]."""
 
     same_zone: Finite = Field(10.0, description="per tick in the zone that has priority")
-    other_zone: Finite = Field(2.0, description="per tick elsewhere, divided by 1 + distance on the ring")
-    move: tuple[Finite, Finite, Finite] = Field((0.0, 0.5, -0.3), description="added for: stay, next, previous")
+    other_zone: Finite = Field(2.0, description="per tick elsewhere, divided by 1 + moves of the shortest way")
+    move: tuple[Finite, ...] | MoveReward | None = Field(
+        None, description="by move: stay, next, previous; on a graph {stay, drive, ways}; None: the paper's, or 0"
+    )
+
+    @field_validator("move", mode="before")
+    @classmethod
+    def _which_move(cls, value: Any) -> Any:
+        return MoveReward(**value) if isinstance(value, dict) else value
 
 
 class GameConfig(Section):
@@ -160,6 +179,24 @@ class RobotConfig(Section):
     priority_timeout: Positive = Field(5.0, description="[s] without a priority: hold the zone")
 
 
+class SafetyConfig(Section):
+    """Who may move robots, and when. Times in [s, ROS time]."""
+
+    mode: Literal["shadow", "advise", "run"] = "run"
+    confirm_for: Positive | None = Field(None, description="[s] a confirm lasts; None: as long as the priority stays")
+    min_hold: NonNegative = Field(0.0, description="[s] a priority stays at least")
+    exclude: tuple[str, ...] = Field((), description="robots that are neither polled nor sent goals")
+    battery_low: float | None = Field(None, gt=0, lt=1, description="share below which a robot is out of service")
+    battery_back: float | None = Field(None, gt=0, le=1, description="share with which it is back; None: low + 0.1")
+    battery_topic: str = Field("battery_state", description="<robot>/…, sensor_msgs/BatteryState")
+
+    @model_validator(mode="after")
+    def _back_is_above_low(self) -> Self:
+        if self.battery_back is not None and self.battery_back < (self.battery_low or 0.0):
+            raise ValueError("battery_back must be at least battery_low, or robots come and go")
+        return self
+
+
 class LayoutConfig(Section):
     """The ring warehouse: slots in rows, a one-way lane on either side of each row. Lengths in [m]."""
 
@@ -233,13 +270,15 @@ class SolverConfig(Section):
 
 
 class Config(Section):
-    """Everything: zones, fleet, game, dispatcher, robots, world, solver."""
+    """Everything: zones, the ways between them, fleet, game, dispatcher, robots, safety, world, solver."""
 
     zones: tuple[Name, ...] = Field(min_length=1)
+    graph: dict[str, tuple[str, ...]] | None = Field(None, description="{zone: [neighbours]}; None: zones form a ring")
     fleet: FleetConfig
     game: GameConfig = GameConfig()
     dispatcher: DispatcherConfig = DispatcherConfig()
     robot: RobotConfig = RobotConfig()
+    safety: SafetyConfig = SafetyConfig()
     world: WorldConfig = WorldConfig()
     solver: SolverConfig = SolverConfig()
     source: Path = Field(Path("<memory>"), exclude=True, repr=False)
@@ -248,21 +287,46 @@ class Config(Section):
     def _consistent(self) -> Self:
         if len(set(self.zones)) < len(self.zones):
             raise ValueError("zones: names must differ")
+        self._check_graph()
         if self.robot.heartbeat > self.dispatcher.max_age / 2:
             raise ValueError(
                 f"robot.heartbeat: {self.robot.heartbeat} s is more than half of dispatcher.max_age "
                 f"({self.dispatcher.max_age} s), so samples of healthy robots would be dropped as stale"
             )
-        strangers = [name for name in self.dispatcher.probabilities if name not in set(self.robots)]
-        if strangers:
-            raise ValueError(
-                f"dispatcher.probabilities: {strangers[0]!r} is not in the fleet{suggestion(strangers[0], self.robots)}"
-            )
+        for key, named in (
+            ("dispatcher.probabilities", self.dispatcher.probabilities),
+            ("safety.exclude", self.safety.exclude),
+        ):
+            strangers = [name for name in named if name not in set(self.robots)]
+            if strangers:
+                raise ValueError(f"{key}: {strangers[0]!r} is not in the fleet{suggestion(strangers[0], self.robots)}")
         if self.dispatcher.probabilities and not any(
             self.dispatcher.probabilities.get(name, 1.0) > 0 for name in self.robots
         ):
             raise ValueError("dispatcher.probabilities: every robot's is 0, so nobody would ever be polled")
         return self
+
+    def _check_graph(self) -> None:
+        key, spec = "graph", self.game.r_l.move
+        try:
+            graph = self.zone_graph
+            key = "game.r_l.move"
+            if isinstance(spec, MoveReward):
+                graph.check_ways(self.zones, spec.ways)
+        except ZoneGraphError as error:
+            raise ValueError(f"key '{key}': {error}") from None
+        if isinstance(spec, tuple) and len(spec) != graph.moves:
+            raise ValueError(
+                f"key '{key}': {len(spec)} rewards for {graph.moves} moves: "
+                + (f"give {', '.join(RING_MOVES)}" if graph.is_ring else "give {stay: …, drive: …}, or one per move")
+            )
+
+    @property
+    def zone_graph(self) -> ZoneGraph:
+        """Where moves lead: on `graph`, or on the ring that the zones form in their order."""
+        if self.graph is None:
+            return ZoneGraph.ring(len(self.zones))
+        return ZoneGraph.from_neighbours(self.zones, self.graph)
 
     @property
     def robots(self) -> tuple[str, ...]:
