@@ -12,21 +12,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
+from .dynamics_config import DynamicsConfig
 from .errors import UserError, suggestion
+from .sections import Finite, Name, NonNegative, Positive, Section
 from .zone_graph import RING_MOVES, ZoneGraph, ZoneGraphError
-
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
-
-
-class Section(BaseModel):
-    """A frozen part of the configuration that knows all its keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
 
 
 class GlobalTransition(Section):
@@ -270,7 +261,7 @@ class SolverConfig(Section):
 
 
 class Config(Section):
-    """Everything: zones, the ways between them, fleet, game, dispatcher, robots, safety, world, solver."""
+    """Everything: zones, ways between them, fleet, game, dispatcher, robots, safety, world, solver, learners."""
 
     zones: tuple[Name, ...] = Field(min_length=1)
     graph: dict[str, tuple[str, ...]] | None = Field(None, description="{zone: [neighbours]}; None: zones form a ring")
@@ -281,6 +272,7 @@ class Config(Section):
     safety: SafetyConfig = SafetyConfig()
     world: WorldConfig = WorldConfig()
     solver: SolverConfig = SolverConfig()
+    dynamics: DynamicsConfig | None = None
     source: Path = Field(Path("<memory>"), exclude=True, repr=False)
 
     @model_validator(mode="after")
@@ -350,7 +342,7 @@ class Config(Section):
         try:
             return cls(**data, source=Path(path))
         except ValidationError as error:
-            raise UserError(f"{path}: {_first_complaint(error, cls)}") from None
+            raise UserError(f"{path}: {first_complaint(error, cls)}") from None
         except TypeError as error:
             raise UserError(f"{path}: {error}") from None
 
@@ -398,7 +390,7 @@ def _check_name(name: str) -> None:
         raise ValueError(f"robot name {name!r} is no valid ROS name: letters, digits, '_' and '/', no leading digit")
 
 
-def _first_complaint(error: ValidationError, root: type[BaseModel]) -> str:
+def first_complaint(error: ValidationError, root: type[BaseModel]) -> str:
     """One sentence for the first thing pydantic found, with the key's path."""
     details = error.errors()
     # An unknown key explains a missing one, so it is told first.
