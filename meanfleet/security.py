@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 
 from .config import Config
 from .errors import UserError
+from .safety import SHADOW
 
 VERSION = "0.2.0"
 ROOT = "/meanfleet"
@@ -49,7 +50,7 @@ class Rights:
 
 
 def rights(config: Config, namespace: str = "/", each: bool = False) -> tuple[Rights, ...]:
-    """The rights of dispatcher, robots, monitor and world.
+    """The rights of dispatcher, robots, monitor, recorder and world.
 
     Args:
         config: names robots and the topic of their poses.
@@ -64,20 +65,31 @@ def rights(config: Config, namespace: str = "/", each: bool = False) -> tuple[Ri
     names, base = config.robots, namespace.rstrip("/")
     pose = config.robot.pose_topic
 
-    def allow(enclave: str, node: str, publish: list[str], subscribe: list[str], managed: bool = False) -> Rights:
+    def allow(
+        enclave: str,
+        node: str,
+        publish: list[str],
+        subscribe: list[str],
+        services: tuple[str, ...] = (),
+        managed: bool = False,
+    ) -> Rights:
         own = f"{base}/{node}"
         sent = [f"{base}/{topic}" for topic in publish] + ["/parameter_events", "/rosout"]
         sent += [f"{own}/transition_event"] if managed else []
         heard = ["/clock", *(f"{base}/{topic}" for topic in subscribe)]
-        offered = (f"{own}/{service}" for service in (*PARAMETERS, *(LIFECYCLE if managed else ())))
+        offered = (f"{own}/{service}" for service in (*PARAMETERS, *services, *(LIFECYCLE if managed else ())))
         return Rights(f"{ROOT}/{enclave}", node, _sorted(sent), _sorted(heard), _sorted(offered))
 
     def robots(enclave: str, some: tuple[str, ...]) -> Rights:
-        told = [f"{name}/{topic}" for name in some for topic in ("zone", "goal_pose")]
-        seen = [f"{name}/{pose}" for name in some]
-        return allow(enclave, "robots", ["diagnostics", *told], ["priority_zone", *seen], managed=True)
+        told = [f"{name}/{topic}" for name in some for topic in ("zone", "goal_pose", f"goal_pose{SHADOW}")]
+        heard = [pose] if config.safety.battery_low is None else [pose, config.safety.battery_topic]
+        seen = [f"{name}/{topic}" for name in some for topic in heard]
+        steered = ["priority_zone", f"priority_zone{SHADOW}", "estop"]
+        return allow(enclave, "robots", ["diagnostics", *told], [*steered, *seen], ("estop", "confirm"), managed=True)
 
+    priority = ["priority_zone", f"priority_zone{SHADOW}"]
     zones, goals = ([f"{name}/{topic}" for name in names] for topic in ("zone", "goal_pose"))
+    poses = [f"{name}/{pose}" for name in names]
     world = allow(
         "world",
         "world",
@@ -86,9 +98,17 @@ def rights(config: Config, namespace: str = "/", each: bool = False) -> tuple[Ri
     )
     return (
         # The dispatcher also listens to its own topic: a second publisher there is an error it reports.
-        allow("dispatcher", "dispatcher", ["diagnostics", "priority_zone"], ["priority_zone", *zones], managed=True),
+        allow(
+            "dispatcher",
+            "dispatcher",
+            ["diagnostics", "estop", *priority],
+            ["estop", *priority, *zones],
+            ("estop",),
+            managed=True,
+        ),
         *([robots(f"robots/{name}", (name,)) for name in names] if each else [robots("robots", names)]),
         allow("monitor", "monitor", [], ["diagnostics"]),
+        allow("recorder", "recorder", [], ["diagnostics", "priority_zone", *zones, *goals, *poses]),
         Rights(world.enclave, world.node, _sorted([*world.publish, "/clock"]), world.subscribe, world.reply),
     )
 

@@ -92,6 +92,7 @@ class Team:
         self._told_zone: NDArray[np.int64] = self.zones.copy()
         self._told_at: NDArray[np.float64] = self.seen.copy()
         self._moved = np.zeros(count, dtype=bool)
+        self.out = np.zeros(count, dtype=bool)  # robots that take no part
         self._bad: dict[int, int] = {}  # poses ignored since they were last told of, by robot
 
     def see(self, robot: int, x: float, y: float, stamp: float) -> None:
@@ -106,7 +107,7 @@ class Team:
     def complaints(self, now: float, limit: float) -> Complaints:
         """What is wrong with the robots' poses at `now` [s], if one may be `limit` [s] old; counts start anew."""
         bad, self._bad = self._bad, {}
-        silent = np.flatnonzero(now - self.seen > limit)
+        silent = np.flatnonzero((now - self.seen > limit) & ~self.out)
         ages = {self.names[i]: age for i, age in zip(silent.tolist(), (now - self.seen[silent]).tolist(), strict=True)}
         return Complaints(
             {self.names[i]: count for i, count in bad.items()},
@@ -116,7 +117,7 @@ class Team:
 
     def reports(self) -> list[tuple[int, int, float]]:
         """(robot, zone, stamp) to publish now: zones that changed, and those whose heartbeat is due."""
-        moved = np.flatnonzero(self._moved)
+        moved = np.flatnonzero(self._moved & ~self.out)
         if not len(moved):
             return []
         self._moved[moved] = False
@@ -128,8 +129,8 @@ class Team:
         return list(zip(robots.tolist(), self.zones[robots].tolist(), self.seen[robots].tolist(), strict=True))
 
     def act(self, priority: int) -> Orders:
-        """Let every robot that knows its zone draw a move under `priority`."""
-        known = np.flatnonzero(self.zones != NOWHERE).tolist()
+        """Let every robot that knows its zone, and takes part, draw a move under `priority`."""
+        known = self._ready()
         zones = self.zones[known].tolist()
         moves = [self.robots[i].move(zone, priority) for i, zone in zip(known, zones, strict=True)]
         goals = [self.robots[i].goal(zone, move) for i, zone, move in zip(known, zones, moves, strict=True)]
@@ -142,8 +143,26 @@ class Team:
 
     def hold(self) -> list[tuple[int, int]]:
         """Every robot stays in its zone; (robot, goal zone) of those whose goal changed."""
-        known = np.flatnonzero(self.zones != NOWHERE).tolist()
+        known = self._ready()
         return self._send(known, self.zones[known].tolist())
+
+    def withdraw(self, out: NDArray[np.bool_]) -> list[int]:
+        """Robots `out` [robot] take no part from now on; those withdrawn by this are returned.
+
+        One that comes back reports its zone at its next pose, and has no goal yet.
+        """
+        gone, back = np.flatnonzero(out & ~self.out), np.flatnonzero(~out & self.out)
+        self.out = out.copy()
+        self._told_at[back] = -np.inf
+        self.goals[back] = NOWHERE
+        return gone.tolist()
+
+    def forget_goals(self) -> None:
+        """Whatever the robots were told to do no longer holds: the next goal of each is a new one."""
+        self.goals[:] = NOWHERE
+
+    def _ready(self) -> list[int]:
+        return np.flatnonzero((self.zones != NOWHERE) & ~self.out).tolist()
 
     def _send(self, robots: list[int], goals: list[int]) -> list[tuple[int, int]]:
         changed = [(i, goal) for i, goal in zip(robots, goals, strict=True) if goal != self.goals[i]]

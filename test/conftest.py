@@ -6,12 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config, SolverConfig
 from meanfleet.solver import Game, solve
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# No test asserts how long something takes; the first call of a kernel compiles it.
+settings.register_profile("meanfleet", deadline=None)
+settings.load_profile("meanfleet")
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -16,7 +18,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 MARK = "MEANFLEET_TEST_RUN"
-_domains = iter(range(1 + os.getpid() % 80, 101))
+DOMAINS = range(1, 102)  # what leaves room for the ports of some hundred processes
 
 
 def wait_for(condition: Callable[[], Any], seconds: float, what: str, between: Callable[[], Any] | None = None) -> Any:
@@ -33,11 +35,32 @@ def wait_for(condition: Callable[[], Any], seconds: float, what: str, between: C
     raise AssertionError(f"waited {seconds} s in vain for {what}")
 
 
+class Domain:
+    """A ROS domain that no other test run on this machine uses at the same time: a file's lock says so."""
+
+    def __init__(self) -> None:
+        for number in random.SystemRandom().sample(DOMAINS, len(DOMAINS)):
+            self._lock = open(Path(tempfile.gettempdir()) / f"meanfleet-test-domain-{number}.lock", "w")  # noqa: SIM115
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self._lock.close()
+                continue
+            self.number = number
+            return
+        raise RuntimeError("all ROS domains are in use by other test runs")
+
+    def free(self) -> None:
+        """Let others have it."""
+        self._lock.close()
+
+
 class Processes:
     """Starts `python -m MODULE`, keeps the outputs, and can tell whether anything is left running."""
 
     def __init__(self) -> None:
-        self.domain = next(_domains)
+        self._domain = Domain()
+        self.domain = self._domain.number
         self.mark = uuid.uuid4().hex
         self.folder = Path(tempfile.mkdtemp(prefix="meanfleet-test-"))
         self.environment = os.environ | {
@@ -95,6 +118,7 @@ class Processes:
                 continue
         for process in self.started:
             process.wait(timeout=10)
+        self._domain.free()
 
 
 class Listener:

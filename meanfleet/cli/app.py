@@ -14,6 +14,8 @@ from . import (
     fitting,
     inspecting,
     learning,
+    operating,
+    recording,
     replaying,
     running,
     securing,
@@ -55,5 +57,8 @@ app.command("dynamics")(learning.dynamics_command)
 app.command("replay")(replaying.replay_command)
 app.command("fit")(fitting.fit_command)
 app.command("up")(running.up_command)
+app.command("record")(recording.record_command)
+app.command("doctor")(operating.doctor_command)
+app.command("watch")(operating.watch_command)
 app.command("security")(securing.security_command)
 app.command("demo")(demonstrating.demo_command)

@@ -73,13 +73,13 @@ class Supervisor:
         shown = process is self.processes[-1] and not self.quiet
         with open(log, "wb") as stream:
             handle = subprocess.Popen(
-                [sys.executable, "-m", process.module, "--ros-args", *_ros_arguments(process.parameters)],
+                [sys.executable, "-m", process.module, "--ros-args", *ros_arguments(process.parameters)],
                 stdin=subprocess.DEVNULL,
                 stdout=None if shown else stream,
                 stderr=None if shown else subprocess.STDOUT,
                 env=self.environment,
                 start_new_session=True,  # Ctrl-C reaches this process alone, which ends the others in order
-                preexec_fn=_end_with_parent,
+                preexec_fn=end_with_parent,
             )
         self.children.append(_Child(process, handle, log))
 
@@ -114,7 +114,7 @@ class Supervisor:
                 time.sleep(POLL)
 
 
-def _ros_arguments(parameters: Mapping[str, Any]) -> list[str]:
+def ros_arguments(parameters: Mapping[str, Any]) -> list[str]:
     """Parameters as `-p name:=value`; texts in JSON, which YAML reads as the same text whatever is in them."""
     arguments = []
     for name, value in parameters.items():
@@ -122,6 +122,6 @@ def _ros_arguments(parameters: Mapping[str, Any]) -> list[str]:
     return arguments
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Runs in the child: the kernel sends it SIGTERM when this process dies, even by SIGKILL."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -81,7 +81,9 @@ def fleet(result: Replay) -> Figure:
         below = above
     n = len(scene.robots)
     upper.set(
-        ylabel="robots with a known zone", ylim=(0, n), title=f"the fleet in the bag: {known.mean():.1f} of {n} known"
+        ylabel="robots with a known zone",
+        ylim=(0, n),
+        title=f"the fleet in the bag: on average {known.mean():.4g} of {n} zones known",
     )
     upper.legend(fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5), reverse=True)
     changes = np.flatnonzero(np.diff(scene.priority)) + 1

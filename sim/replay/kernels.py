@@ -130,5 +130,8 @@ def replay_remembering(
             rho, level = forgetting(rho, level, alpha, sample)
         alpha += sample
         gap[t] = distance(alpha, counts[t])
-        dispatch[t] = decide(memory, priority[t], alpha, values, scratch)
+        if heard[t] == 0:  # nobody answered: nothing is decided
+            dispatch[t] = priority[t] % dispatches
+        else:
+            dispatch[t] = decide(memory, priority[t], alpha, values, scratch)
         predict(alpha, memory.drift[priority[t]], rho, scratch[0])

@@ -122,6 +122,10 @@ def _bag(summary: dict[str, Any]) -> str:
         ("ticks without a recorded priority", f"{bag['priorities_assumed']}"),
     ]
     rows += [(escape(name), str(count)) for name, count in bag["counts"].items()]
+    if "reenacted" in summary:
+        live = summary["reenacted"]
+        verdict = f"{live['ticks']} ticks re-enacted under this policy, {live['mismatches']} differences {live['said']}"
+        rows.append(("the live dispatcher's decisions", escape(verdict.rstrip())))
     body = "".join(f"<tr><td>{name}</td><td>{value}</td></tr>" for name, value in rows)
     return f"<table>{body}</table>"
 

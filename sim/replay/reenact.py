@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from meanfleet.bundle import PolicyBundle
-from meanfleet.dispatcher_node.dispatcher import Dispatcher
+from meanfleet.dispatcher_node.dispatcher import RULES, Dispatcher, Rule
 from meanfleet.errors import UserError
 from meanfleet.filtering import GAIN, LEAST, SLACK, first_best
 
@@ -97,7 +97,9 @@ class _Tick:
 
     number: int
     observer: str
+    rule: Rule
     k: int
+    budget: float | None
     priority: int
     dispatch: int
     next_priority: int
@@ -106,6 +108,7 @@ class _Tick:
     ages: dict[str, int]
     weights: dict[str, float]
     values: Values
+    reason: str
 
     @classmethod
     def of(cls, values: Values, zone_names: Sequence[str]) -> _Tick:
@@ -115,7 +118,9 @@ class _Tick:
             return cls(
                 int(values["tick"]),
                 str(values["observer"]),
+                _rule(values.get("rule", "learned")),
                 int(values["k"]),
+                None if (budget := values.get("polls_per_tick")) is None else float(budget),
                 index[values["priority"]],
                 index[values["dispatch"]],
                 index[values["next_priority"]],
@@ -124,12 +129,18 @@ class _Tick:
                 {name: int(age) for name, (_, age, _) in heard.items()},
                 {name: float(weight) for name, (_, _, weight) in heard.items()},
                 {name: values[name] for name in ("histogram", "table_k", "kappa", *NUMBERS)},
+                str(values.get("reason", "")),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UserError(
                 f"the diagnostics of tick {values.get('tick', '?')} cannot be re-enacted: {error} is missing, damaged "
                 "or no zone of the configuration"
             ) from None
+
+    @property
+    def polled(self) -> float:
+        """What the dispatcher was set to: robots per tick, or a budget, under which k differs from tick to tick."""
+        return self.k if self.budget is None else self.budget
 
 
 class _Live:
@@ -138,21 +149,28 @@ class _Live:
     def __init__(self, bundle: PolicyBundle, robots: Sequence[str], first: _Tick, rho: float | None) -> None:
         if first.observer == "particle":
             raise UserError("observer particle draws at random what diagnostics do not record: nothing to re-enact")
-        self.bundle = bundle
-        k = max(first.k, 1)
-        if first.observer == "memoryless":
-            k = bundle.table_for(k) or bundle.ks[0]
-        self.dispatcher = Dispatcher(bundle, robots, k, first.observer, rho=rho, priority=first.priority)
+        self.bundle, self.robots, self.rho = bundle, robots, rho
+        self.dispatcher, self.polled = self._dispatcher(first), first.polled
         self.certain = first.number == 0  # whether all since the first tick is known
         self.expected: int | None = None
+
+    def _dispatcher(self, tick: _Tick) -> Dispatcher:
+        k = max(tick.k, 1)
+        if tick.observer == "memoryless":
+            k = self.bundle.table_for(k) or self.bundle.ks[0]
+        changed: dict[str, Any] = {"rho": self.rho, "polls_per_tick": tick.budget, "priority": tick.priority}
+        return Dispatcher(self.bundle, self.robots, k, tick.observer, rule=tick.rule, **changed)
 
     def play(self, tick: _Tick, whole: bool, done: Reenactment) -> None:
         """Re-enact one tick; `whole`: nothing is missing since the one before."""
         if whole and self.expected is not None and tick.priority != self.expected:
             done.mismatches.append(Mismatch(tick.number, "priority", self.expected, tick.priority))
         self.expected = tick.next_priority
+        if (tick.polled, tick.rule) != (self.polled, self.dispatcher.rule):
+            old, self.dispatcher, self.polled = self.dispatcher, self._dispatcher(tick), tick.polled
+            self.dispatcher.take_over(old)
         steering = self.bundle.game.P_g[tick.priority, tick.dispatch, tick.next_priority]
-        if steering <= 0 and tick.next_priority != tick.dispatch:
+        if steering <= 0 and tick.next_priority not in (tick.dispatch, tick.priority):
             done.mismatches.append(Mismatch(tick.number, "next_priority", tick.next_priority, "impossible"))
         if tick.observer == "memoryless":
             self._memoryless(tick, done)
@@ -166,12 +184,14 @@ class _Live:
         bundle, said = self.bundle, tick.values
         if said["table_k"] is None:
             found: dict[str, Any] = {"dispatch": tick.priority % bundle.game.dispatches, "table_k": None}
-            if len(tick.zones) >= bundle.ks[0]:
+            if len(tick.zones) >= bundle.ks[0] and tick.rule == "learned" and not tick.reason:
                 found["table_k"] = bundle.table_for(len(tick.zones))
         else:
             counts = np.bincount(list(tick.zones.values()), minlength=bundle.game.zones)
             histogram = np.asarray(said["histogram"])
-            limit = min(len(tick.zones), max(tick.k, bundle.ks[0]))
+            limit = len(tick.zones)
+            if tick.budget is None:
+                limit = min(limit, max(tick.k, bundle.ks[0]))
             found = {"table_k": bundle.table_for(limit), "histogram": histogram.tolist()}
             equal = len(set(tick.weights.values())) <= 1
             if (equal and (histogram > counts).any()) or histogram.sum() != said["table_k"]:
@@ -184,7 +204,7 @@ class _Live:
         one = self.dispatcher
         one.take(tick.number, tick.priority, tuple(dict.fromkeys((*tick.asked, *tick.zones))), tick.weights)
         one.observe(tick.zones, tick.ages)
-        dispatch = one.decide()
+        dispatch = one.decide(tick.reason)
         decision = one.last
         assert decision is not None
         belief = decision.belief
@@ -203,7 +223,10 @@ class _Live:
         assert model is not None
         setting = model.setting_for(one.k)
         values = model.values(tick.priority, said["belief"], setting.deciding)
-        self._compare(tick, {"dispatch": first_best(values)}, done)
+        silent = bool(tick.asked) and not tick.zones  # a budget may allow to ask nobody
+        held = silent or tick.rule == "hold" or tick.reason != ""
+        best = tick.priority % self.bundle.game.dispatches if held else first_best(values)
+        self._compare(tick, {"dispatch": best}, done)
         share = max(float(said["rho"]) / setting.rho, LEAST)
         level = SLACK - math.log(share) / GAIN if share < 1 else 0.0
         state = {"alpha": said["belief"], "rho": said["rho"], "level": level, "past": []}
@@ -213,9 +236,18 @@ class _Live:
 
     def _compare(self, tick: _Tick, found: Mapping[str, Any], done: Reenactment) -> None:
         for what, mine in found.items():
+            if what == "dispatch" and tick.rule == "random":
+                continue
             said = tick.dispatch if what == "dispatch" else tick.values[what]
             if not (_same(mine, said) if what in NUMBERS else mine == said):
                 done.mismatches.append(Mismatch(tick.number, what, said, mine))
+
+
+def _rule(name: Any) -> Rule:
+    for rule in RULES:
+        if rule == name:
+            return rule
+    raise ValueError(f"rule {name!r}")
 
 
 def _same(mine: Any, said: Any) -> bool:

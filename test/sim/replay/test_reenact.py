@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from recorded import NAMES, bundle, recorded
 
 from meanfleet.dispatcher_node.dispatcher import Dispatcher
 from meanfleet.dispatcher_node.gather import Gather
-from meanfleet.dispatcher_node.report import tick_report
+from meanfleet.dispatcher_node.report import Ledger, tick_report
 from meanfleet.errors import UserError
 from meanfleet.sim.replay.reenact import reenact
 
@@ -19,7 +20,13 @@ BUNDLE = bundle()
 LOG = recorded(20, 50, 3)
 
 
-def said(one: Dispatcher, ticks: int = 50, answering: float = 0.8, late: float = 0.2) -> list[dict[str, Any]]:
+def said(
+    one: Dispatcher,
+    ticks: int = 50,
+    answering: float = 0.8,
+    late: float = 0.2,
+    reason: Callable[[int], str] = lambda _: "",
+) -> list[dict[str, Any]]:
     """Diagnostics of a real dispatcher whose robots stay silent or answer late now and then, through JSON and back."""
     rng, reports = np.random.default_rng(9), []
     for t in range(ticks):
@@ -34,9 +41,9 @@ def said(one: Dispatcher, ticks: int = 50, answering: float = 0.8, late: float =
                     gather.receive(name, zone, float(age), age)
             wanted = list(gather.replace(now))
         one.observe(gather.zones | gather.late, gather.ages)
-        one.decide()
+        one.decide(reason(t))
         assert one.last is not None
-        report = tick_report(gather, one.last, one, NAMES, float(t), 0.1, 0, 0)
+        report = tick_report(gather, one.last, one, NAMES, float(t), 0.1, Ledger(), 0)
         reports.append(json.loads(json.dumps(report.values())))
     return reports
 
@@ -54,6 +61,16 @@ def test_every_decision_is_reenacted(observer: str, answering: float, sampling: 
     found = reenact(ticks, BUNDLE, LOG.robots, NAMES)
     assert found.mismatches == []
     assert (found.ticks, found.anchored, found.exact) == (50, 0, True)
+
+
+@pytest.mark.parametrize("observer", ["memoryless", "dirichlet"])
+def test_held_ticks_are_reenacted_as_such(observer: str) -> None:
+    one = dispatcher(observer)
+    ticks = said(one, reason=lambda t: "min_hold" if t % 3 else "")
+    assert any(entry["reason"] and entry["answered"] >= 1 for entry in ticks)
+    assert reenact(ticks, BUNDLE, LOG.robots, NAMES).mismatches == []
+    forgotten = [entry | {"reason": ""} for entry in ticks]
+    assert reenact(forgotten, BUNDLE, LOG.robots, NAMES).mismatches != []
 
 
 def test_partial_answers_and_late_ones_are_part_of_it() -> None:
@@ -77,6 +94,46 @@ def test_a_record_that_begins_late_or_has_holes_is_anchored(observer: str) -> No
     assert found.mismatches == []
     assert found.ticks == 39
     assert (found.anchored >= 2) == (observer == "dirichlet")
+
+
+@pytest.mark.parametrize("rule", ["hold", "random"])
+@pytest.mark.parametrize("observer", ["memoryless", "dirichlet"])
+def test_other_rules_are_taken_at_their_word(rule: str, observer: str) -> None:
+    ticks = said(dispatcher(observer, rule=rule))
+    assert reenact(ticks, BUNDLE, LOG.robots, NAMES).mismatches == []
+
+
+def test_another_k_between_two_ticks_takes_over() -> None:
+    old = dispatcher("dirichlet")
+    first = said(old, 20)
+    new = dispatcher("dirichlet", k=3)
+    new.take_over(old)
+    found = reenact(first + said(new, 20), BUNDLE, LOG.robots, NAMES)
+    assert (found.mismatches, found.anchored) == ([], 0)
+
+
+@pytest.mark.parametrize("observer", ["memoryless", "dirichlet"])
+@pytest.mark.parametrize("budget", [0.3, 1.6, 4.5])
+@pytest.mark.parametrize("answering", [1.0, 0.5])
+def test_a_budget_of_polls_is_no_change_of_k(observer: str, budget: float, answering: float) -> None:
+    """Under a budget another number of robots is asked from tick to tick, by one and the same dispatcher."""
+    ticks = said(dispatcher(observer, polls_per_tick=budget), answering=answering)
+    assert len({entry["k"] for entry in ticks}) > 1
+    found = reenact(ticks, BUNDLE, LOG.robots, NAMES)
+    assert (found.mismatches, found.anchored, found.ticks) == ([], 0, 50)
+
+
+def test_from_a_budget_to_a_fixed_k_and_a_late_beginning_under_one() -> None:
+    old = dispatcher("dirichlet", polls_per_tick=0.4)
+    first = said(old, 20, late=0.0)
+    new = dispatcher("dirichlet", k=3)
+    new.take_over(old)
+    found = reenact(first + said(new, 20, late=0.0), BUNDLE, LOG.robots, NAMES)
+    assert (found.mismatches, found.anchored) == ([], 0)
+    nobody = next(i for i, entry in enumerate(first) if entry["k"] == 0)
+    late = reenact(first[max(nobody, 1) :], BUNDLE, LOG.robots, NAMES)
+    assert late.mismatches == []
+    assert late.anchored >= 1
 
 
 def test_a_restart_begins_anew() -> None:
