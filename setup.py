@@ -33,7 +33,7 @@ PACKAGES = (
 )
 
 DASK = ["dask>=2024.5", "distributed>=2024.5"]
-TEST = ["pytest>=8", "hypothesis>=6.100", "setuptools>=70.1"]
+TEST = ["pytest>=8", "hypothesis>=6.100", "setuptools>=70.1", "shapely>=2.0"]
 
 README = Path(__file__).parent / "README.md"
 
