@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -80,3 +81,8 @@ def pose_source(name: str, common: RobotConfig, own: RobotOverride | None) -> Po
         own.pose_reliability or common.pose_reliability,
         own.pose_durability or common.pose_durability,
     )
+
+
+def node_name(names: Sequence[str]) -> str:
+    """Of the node of a process with these robots, so that several such processes differ on one ROS domain."""
+    return ("robot_" if len(names) == 1 else "robots_") + names[0].replace("/", "_")

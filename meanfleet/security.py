@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 
 from .config import Config
 from .errors import UserError
+from .robot_config import node_name
 
 VERSION = "0.2.0"
 ROOT = "/meanfleet"
@@ -54,7 +55,8 @@ def rights(config: Config, namespace: str = "/", each: bool = False) -> tuple[Ri
     Args:
         config: names robots and the topic of their poses.
         namespace: of all nodes, such as /site_a.
-        each: an enclave for every robot, whose process then runs with `robots:=[NAME]`, instead of one for all.
+        each: an enclave for every robot, whose process then runs with `robots:=[NAME]` and the node name
+            `robot_NAME` (as `fleet.launch.py` starts it), instead of one for all.
 
     Raises:
         UserError: the namespace is none.
@@ -62,20 +64,25 @@ def rights(config: Config, namespace: str = "/", each: bool = False) -> tuple[Ri
     if not NAMESPACE.fullmatch(namespace):
         raise UserError(f"namespace {namespace!r}: expected / or names after slashes, such as /site_a")
     names, base = config.robots, namespace.rstrip("/")
-    pose = config.robot.pose_topic
 
     def allow(enclave: str, node: str, publish: list[str], subscribe: list[str], managed: bool = False) -> Rights:
         own = f"{base}/{node}"
         sent = [f"{base}/{topic}" for topic in publish] + ["/parameter_events", "/rosout"]
         sent += [f"{own}/transition_event"] if managed else []
-        heard = ["/clock", *(f"{base}/{topic}" for topic in subscribe)]
+        heard = ["/clock", *(topic if topic.startswith("/") else f"{base}/{topic}" for topic in subscribe)]
         offered = (f"{own}/{service}" for service in (*PARAMETERS, *(LIFECYCLE if managed else ())))
         return Rights(f"{ROOT}/{enclave}", node, _sorted(sent), _sorted(heard), _sorted(offered))
 
     def robots(enclave: str, some: tuple[str, ...]) -> Rights:
         told = [f"{name}/{topic}" for name in some for topic in ("zone", "goal_pose")]
-        seen = [f"{name}/{pose}" for name in some]
-        return allow(enclave, "robots", ["diagnostics", *told], ["priority_zone", *seen], managed=True)
+        seen = [config.pose_source(name).topic for name in some]
+        return allow(
+            enclave,
+            node_name(some) if each else "robots",
+            ["diagnostics", *told],
+            ["priority_zone", *seen],
+            managed=True,
+        )
 
     zones, goals = ([f"{name}/{topic}" for name in names] for topic in ("zone", "goal_pose"))
     world = allow(

@@ -15,9 +15,13 @@ Parameters, the one with * changing between two ticks:
     seed (int, 0): every robot draws from its own stream of this seed.
     autostart (bool, true): configure and activate itself; false: wait for a lifecycle manager.
 
-Subscribes: priority_zone (std_msgs/Header, latched), <robot>/odom or what robot.pose_topic and pose_type say.
+Subscribes: priority_zone (std_msgs/Header, latched), <robot>/odom or what robot.pose_topic, pose_type,
+    pose_reliability and pose_durability say. A pose in a frame that the configuration does not know is refused. While
+    a pose's publisher is there and silent, the pose stays true for robot.pose_hold.
 Publishes: <robot>/zone (std_msgs/Header, latched, on change and as heartbeat), <robot>/goal_pose
-    (geometry_msgs/PoseStamped, on change), diagnostics (diagnostic_msgs/DiagnosticArray, every tick).
+    (geometry_msgs/PoseStamped, on change, and again every robot.goal_timeout until it is reached; with
+    robot.cancel_on_stop a robot's own pose when the node stops while it drives), diagnostics
+    (diagnostic_msgs/DiagnosticArray, every tick).
 """
 
 from __future__ import annotations
@@ -29,22 +33,25 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped
-from rclpy.qos import qos_profile_sensor_data
+from rclpy.duration import Duration
 from std_msgs.msg import Header
 
 from meanfleet.bundle import PolicyBundle
 from meanfleet.errors import UserError, suggestion
-from meanfleet.layout import RingLayout
+from meanfleet.floor import floor_of
 from meanfleet.ros.conversions import diagnostics, to_seconds, zone_header
 from meanfleet.ros.managed.node import ManagedNode
 from meanfleet.ros.node import DIAGNOSTICS, GOAL, LATCHED, Signals, run
 
-from .conversions import POSE_TYPES, goal_message, position
+from .conversions import POSE_TYPES, goal_message, planar_pose, pose_quality
+from .frames import Frames
+from .goals import Goals
 from .parameters import PARAMETERS
 from .team import Team
 
 FLUSH = 0.02  # [s, wall] between two looks at new positions
 LOOK = 0.1  # [s, wall] between two looks for a second dispatcher
+ACKNOWLEDGED = 1.0  # [s, wall] for a robot to have its last goal before the publisher goes
 CLASH_PERIOD = 1.0  # [s, wall] between two reports of one
 
 
@@ -58,12 +65,13 @@ class RobotNode(ManagedNode):
         """Configure: who they are, where their slots lie, all topics."""
         self.config = self.configuration()
         bundle = self.policies(self.config)
-        layout = RingLayout.from_config(self.config)
+        floor = floor_of(self.config)
         self.names = self._own_robots()
         fleet = {name: i for i, name in enumerate(self.config.robots)}
-        self.slots = layout.slots[[fleet[name] for name in self.names]]
-        settings = self.config.robot
-        self.team = Team(self.names, layout.zone_map, bundle, self.get_parameter("seed").value, settings.heartbeat)
+        settings, self.frames = self.config.robot, Frames(self.config.frames)
+        slots = floor.slots[[fleet[name] for name in self.names]]
+        self.goals, self.sent_again = Goals(slots, settings.goal_timeout, settings.goal_tolerance), 0
+        self.team = Team(self.names, floor.zone_map, bundle, self.get_parameter("seed").value, settings.heartbeat)
         self.zone_index = {name: i for i, name in enumerate(self.config.zones)}
         self.zone_publishers = [self.advertise(Header, f"{name}/zone", LATCHED) for name in self.names]
         self.goal_publishers = [self.advertise(PoseStamped, f"{name}/goal_pose", GOAL) for name in self.names]
@@ -72,10 +80,10 @@ class RobotNode(ManagedNode):
         self.acted, self.heard_at, self.holding = -1.0, 0.0, False
         self.flushed, self.reported = 0.0, 0
         self.looked, self.clash_told, self.clashes = 0.0, 0.0, 0
-        kind = POSE_TYPES[settings.pose_type][0]
-        for index, name in enumerate(self.names):
-            topic = f"{name}/{settings.pose_topic}"
-            self.follow(kind, topic, lambda message, i=index: self._see(i, message), qos_profile_sensor_data)
+        self.sources, self.kept = [self.config.pose_source(name) for name in self.names], 0.0
+        for index, source in enumerate(self.sources):
+            kind = POSE_TYPES[source.type][0]
+            self.follow(kind, source.topic, lambda message, i=index: self._see(i, message), pose_quality(source))
         self.follow(Header, "priority_zone", self._hear, LATCHED)
 
     def _own_robots(self) -> tuple[str, ...]:
@@ -87,7 +95,12 @@ class RobotNode(ManagedNode):
         return names or self.config.robots
 
     def _see(self, index: int, message: Any) -> None:
-        self.team.see(index, *position(message, self.config.robot.pose_type))
+        frame, pose, stamp = planar_pose(message, self.sources[index].type)
+        placed = self.frames.to_map(frame, pose)
+        if placed is None:
+            self.team.refuse(index, frame)
+        else:
+            self.team.see(index, placed[0], placed[1], stamp, placed[2])
 
     def _hear(self, message: Any) -> None:
         self.heard = (to_seconds(message.stamp), message.frame_id)
@@ -106,6 +119,7 @@ class RobotNode(ManagedNode):
         now = time.monotonic()
         due = self.heard is not None and self.heard[0] != self.acted
         if due or now - self.flushed >= FLUSH:
+            self._keep_poses()
             self._report_zones()
             self.flushed = now
         if self._torn(now):
@@ -114,7 +128,39 @@ class RobotNode(ManagedNode):
             self._obey()
         elif self.acted >= 0 and not self.holding:
             self._watch_timeout()
+        self._send_again()
         return FLUSH
+
+    def pause(self) -> None:
+        """Deactivate: robots that drive are sent to where they are, if the configuration says so."""
+        if not self.config.robot.cancel_on_stop:
+            return
+        self.goals.look(self.team.xy)
+        driving = self.goals.drop()
+        self.team.forget(driving)
+        for robot in driving:
+            (x, y), yaw = self.team.xy[robot].tolist(), float(self.team.yaw[robot])
+            self.goal_publishers[robot].publish(goal_message(x, y, yaw, self.ros_time(), self.frames.map))
+        # The publishers may go next, and with them what has not arrived.
+        for robot in driving:
+            self.goal_publishers[robot].wait_for_all_acked(Duration(seconds=ACKNOWLEDGED))
+
+    def _keep_poses(self) -> None:
+        """Twice a heartbeat, keep the poses of robots whose localisation lives and is silent."""
+        now, settings = self.ros_time(), self.config.robot
+        if settings.pose_hold and abs(now - self.kept) >= settings.heartbeat / 2:
+            self.kept = now
+            alive = [self.count_publishers(self.resolve_topic_name(source.topic)) > 0 for source in self.sources]
+            self.team.keep(alive, now, settings.pose_hold)
+
+    def _send_again(self) -> None:
+        """Goals not reached in time: rejected, lost, or the robot is stuck."""
+        if self.config.robot.goal_timeout is None:
+            return
+        self.goals.look(self.team.xy)
+        overdue = self.goals.overdue(self.ros_time())
+        self.sent_again += len(overdue)
+        self._send(overdue, self.ros_time())
 
     def _report_zones(self) -> None:
         for robot, zone, stamp in self.team.reports():
@@ -158,9 +204,11 @@ class RobotNode(ManagedNode):
                 "zones": orders.zones,
                 "moves": orders.moves,
                 "goals_sent": len(orders.changed),
+                "goals_sent_again": self.sent_again,
                 "zone_messages": self.reported,
                 "bad_poses": wrong.bad,
                 "silent_poses": wrong.silent,
+                "strange_frames": wrong.strange,
             },
         )
 
@@ -174,9 +222,10 @@ class RobotNode(ManagedNode):
             self._tell("warn", text, {"holding": list(self.names)})
 
     def _send(self, changed: list[tuple[int, int]], stamp: float) -> None:
+        now = self.ros_time()
         for robot, zone in changed:
-            x, y, yaw = self.slots[robot, zone].tolist()
-            self.goal_publishers[robot].publish(goal_message(x, y, yaw, stamp))
+            x, y, yaw = self.goals.send(robot, zone, now)
+            self.goal_publishers[robot].publish(goal_message(x, y, yaw, stamp, self.frames.map))
 
     def _tell(self, level: str, text: str, values: dict[str, Any]) -> None:
         self.diagnostics.publish(diagnostics(f"robots {self.names[0]}", level, text, values, self.ros_time()))
