@@ -14,6 +14,7 @@ Pose = tuple[float, float, float]
 UPDATE_DISTANCE = 0.25  # [m] AMCL's update_min_d: it is silent until the robot has moved this far
 UPDATE_TURN = 0.2  # [rad] AMCL's update_min_a
 REACHED = 0.1  # [m]
+SILENCE = 3.0  # [s] of a localisation that has lost its way
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Flaws:
 
     Attributes:
         noise: [m] standard deviation of its localisation, in x and in y.
-        dropout: probability that an update of its localisation is lost.
+        dropout: probability that its localisation falls silent for `SILENCE` instead of telling an update.
         rejection: probability that it rejects a goal.
         stuck: whether it never moves.
     """
@@ -50,6 +51,7 @@ class Platform:
     draws: random.Random
     goal: Pose | None = None
     _told: Pose | None = field(default=None, init=False)
+    _silent: float = field(default=0.0, init=False)  # [s] left of a silence
 
     def command(self, goal: Pose) -> bool:
         """Take a goal in the place of the one before, or reject it; returns whether it is taken."""
@@ -60,6 +62,7 @@ class Platform:
 
     def drive(self, seconds: float) -> bool:
         """Go towards the goal; returns whether it was reached just now."""
+        self._silent = max(self._silent - seconds, 0.0)
         if self.goal is None or self.flaws.stuck:
             return False
         x, y, _ = self.pose
@@ -74,13 +77,20 @@ class Platform:
 
     def localise(self) -> Pose | None:
         """What its localisation publishes now, if anything."""
-        if self._told is not None:
-            moved = math.hypot(self.pose[0] - self._told[0], self.pose[1] - self._told[1])
-            turned = abs(math.remainder(self.pose[2] - self._told[2], 2 * math.pi))
-            if moved < UPDATE_DISTANCE and turned < UPDATE_TURN:
-                return None
-        first, self._told = self._told is None, self.pose
-        if not first and self.draws.random() < self.flaws.dropout:
+        if self._silent or not self._has_moved():
             return None
-        x, y, yaw = self.pose
+        if self._told is not None and self.draws.random() < self.flaws.dropout:
+            self._silent = SILENCE
+            return None
+        return self.update()
+
+    def update(self) -> Pose:
+        """Where its localisation takes it to be, told now."""
+        self._told = x, y, yaw = self.pose
         return x + self.draws.gauss(0, self.flaws.noise), y + self.draws.gauss(0, self.flaws.noise), yaw
+
+    def _has_moved(self) -> bool:
+        if self._told is None:
+            return True
+        moved = math.hypot(self.pose[0] - self._told[0], self.pose[1] - self._told[1])
+        return moved >= UPDATE_DISTANCE or abs(math.remainder(self.pose[2] - self._told[2], math.tau)) >= UPDATE_TURN

@@ -69,7 +69,9 @@ class RobotStandIn(Node):
         turn = message.pose.orientation
         goal = (message.pose.position.x, message.pose.position.y, 2 * math.atan2(turn.z, turn.w))
         taken = self.platform.command(goal)
-        self._tell("goal", goal=goal, taken=taken, frame=message.header.frame_id, at=self.platform.pose)
+        stamp = message.header.stamp.sec + message.header.stamp.nanosec * 1e-9
+        frame = message.header.frame_id
+        self._tell("goal", goal=goal, taken=taken, frame=frame, stamp=stamp, at=self.platform.pose)
 
     def step(self) -> None:
         """Drive as long as time has passed, and say where it is if there is something to say."""
