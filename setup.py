@@ -11,6 +11,9 @@ NAME = "meanfleet"
 PACKAGES = (
     "meanfleet",
     "meanfleet.cli",
+    "meanfleet.operating",
+    "meanfleet.operating.doctor",
+    "meanfleet.operating.watch",
     "meanfleet.ros",
     "meanfleet.ros.managed",
     "meanfleet.running",
@@ -25,6 +28,7 @@ PACKAGES = (
     "meanfleet.sim.backends",
     "meanfleet.sim.bags",
     "meanfleet.sim.fitting",
+    "meanfleet.sim.recorder",
     "meanfleet.sim.replay",
     "meanfleet.dispatcher_node",
     "meanfleet.dispatcher_node.observers",
@@ -32,6 +36,7 @@ PACKAGES = (
     "meanfleet.robot_node",
 )
 
+CONFIGS = ("yaml", "rviz", "foxglove.json")
 DASK = ["dask>=2024.5", "distributed>=2024.5"]
 TEST = ["pytest>=8", "hypothesis>=6.100", "setuptools>=70.1", "shapely>=2.0"]
 
@@ -52,7 +57,10 @@ setup(
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
         (f"share/{NAME}/launch", sorted(glob("launch/*.launch.py"))),
-        (f"share/{NAME}/config", sorted(glob("config/*.yaml") + glob("config/*.rviz"))),
+        (
+            f"share/{NAME}/config",
+            [path for kind in CONFIGS for path in sorted(glob(f"config/*.{kind}"))],
+        ),
     ],
     zip_safe=False,
     python_requires=">=3.10",
@@ -86,8 +94,8 @@ setup(
             "ros-lifecycle-msgs>=2.3",
             "ros-rosgraph-msgs>=2.3",
         ],
-        # Peers that bench/solver.py compares with.
-        "bench": ["quantecon>=0.7", "mdpsolver>=0.10"],
+        # Peers that bench/solver.py compares with; CPU and memory of processes in bench/fleet.py and bench/soak.py.
+        "bench": ["quantecon>=0.7", "mdpsolver>=0.10", "psutil>=5.9"],
         # Sweeps on a cluster: `meanfleet sweep --backend dask`.
         "dask": DASK,
         "test": TEST,
@@ -99,6 +107,7 @@ setup(
             "dispatcher = meanfleet.dispatcher_node.node:main",
             "robot = meanfleet.robot_node.node:main",
             "world = meanfleet.sim.node:main",
+            "recorder = meanfleet.sim.recorder.node:main",
             "monitor = meanfleet.running.node:main",
         ],
     },

@@ -54,6 +54,7 @@ class TickReport:
         missing: asked robots that sent nothing.
         stale: asked robots whose sample was refused, with the reason.
         skipped: ticks so far, and `ledger`: how all of them ended, this one included (`Ledger`).
+        polls_per_tick: budget that `k` of each tick comes from; None: k is fixed.
         clashes: other publishers of the priority seen in the graph.
         kappa: κ of the filter asked at the belief; None if none was.
         heard: the answers the decision used, by robot: zone, age in ticks, weight.
@@ -92,6 +93,7 @@ class TickReport:
     effective: float
     surprise: float
     rho: float
+    polls_per_tick: float | None
 
     @property
     def held(self) -> bool:
@@ -100,8 +102,8 @@ class TickReport:
 
     @property
     def level(self) -> str:
-        """ok: complete; warn: decided on fewer; error: held, or somebody else steers as well."""
-        if self.clashes or self.held:
+        """ok: complete; warn: decided on fewer; error: held for lack of samples, or somebody else steers as well."""
+        if self.clashes or (self.held and self.rule != "hold"):
             return "error"
         return "ok" if self.complete else "warn"
 
@@ -169,6 +171,7 @@ def tick_report(
         effective=belief.effective,
         surprise=belief.surprise,
         rho=belief.rho,
+        polls_per_tick=None if dispatcher.polling.budget is None else dispatcher.polling.budget.per_tick,
     )
 
 

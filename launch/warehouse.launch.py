@@ -1,7 +1,8 @@
 """The simulated warehouse: `ros2 launch meanfleet warehouse.launch.py n:=100 k:=10 backend:=bullet duration:=240`.
 
 Starts the process graph of `meanfleet.running.graph`, the same that `meanfleet up` starts. The run ends when the
-monitor does (at `duration`), or when any other process dies.
+monitor does (at `duration`), or when any other process dies. Dispatcher and robots are managed nodes that configure and
+activate themselves, so that nothing here has to lead them.
 """
 
 from launch import LaunchDescription

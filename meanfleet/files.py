@@ -8,7 +8,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,13 +20,16 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """Open a temporary file beside `path`; on success it is renamed to `path`, on any error removed.
 
     Raises:
-        UserError: the folder cannot be created or written.
+        UserError: the folder cannot be created or written, the disk is full, or either goes away meanwhile.
     """
     target = Path(path)
     folder = writable_folder(target.parent)
     if target.is_dir():
         raise UserError(f"{target} is a folder: give the name of a file to write")
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=folder)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=folder)
+    except OSError as error:
+        raise _cannot_write(target, error) from error
     try:
         with os.fdopen(handle, "wb") as stream:
             yield stream
@@ -34,9 +37,16 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
             os.fsync(stream.fileno())
         os.chmod(name, 0o666 & ~_umask())
         os.replace(name, target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
+    except BaseException as error:
+        with suppress(OSError):  # the folder itself may be gone
+            os.unlink(name)
+        if isinstance(error, OSError):
+            raise _cannot_write(target, error) from error
         raise
+
+
+def _cannot_write(target: Path, error: OSError) -> UserError:
+    return UserError(f"cannot write {target}: {error.strerror or error}; make room or choose another place")
 
 
 def writable_folder(path: str | os.PathLike[str]) -> Path:

@@ -50,7 +50,7 @@ class Rights:
 
 
 def rights(config: Config, namespace: str = "/", each: bool = False) -> tuple[Rights, ...]:
-    """The rights of dispatcher, robots, monitor and world.
+    """The rights of dispatcher, robots, monitor, recorder and world.
 
     Args:
         config: names robots and the topic of their poses.
@@ -85,6 +85,7 @@ def rights(config: Config, namespace: str = "/", each: bool = False) -> tuple[Ri
         )
 
     zones, goals = ([f"{name}/{topic}" for name in names] for topic in ("zone", "goal_pose"))
+    poses = [config.pose_source(name).topic for name in names]
     world = allow(
         "world",
         "world",
@@ -96,6 +97,7 @@ def rights(config: Config, namespace: str = "/", each: bool = False) -> tuple[Ri
         allow("dispatcher", "dispatcher", ["diagnostics", "priority_zone"], ["priority_zone", *zones], managed=True),
         *([robots(f"robots/{name}", (name,)) for name in names] if each else [robots("robots", names)]),
         allow("monitor", "monitor", [], ["diagnostics"]),
+        allow("recorder", "recorder", [], ["diagnostics", "priority_zone", *zones, *goals, *poses]),
         Rights(world.enclave, world.node, _sorted([*world.publish, "/clock"]), world.subscribe, world.reply),
     )
 

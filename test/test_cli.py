@@ -16,7 +16,7 @@ import yaml
 from meanfleet import __version__
 from meanfleet.bundle import PolicyBundle
 from meanfleet.cli.app import app
-from meanfleet.cli.inspecting import gap_text
+from meanfleet.gaps import gap_text
 from meanfleet.solver import Game
 from naive.surrogate import random_arrays
 

@@ -88,9 +88,9 @@ def test_the_command_writes_the_policy_and_says_what_to_do_with_it(tmp_path: Pat
 
 
 def test_the_policy_allows_what_the_nodes_do_and_nothing_else(
-    processes: Processes, demo_path: Path, demo_policy: Path
+    processes: Processes, demo_path: Path, demo_policy: Path, tmp_path: Path
 ) -> None:
-    """Every publisher, subscriber and service of four processes, gathered from the graph until they are all there.
+    """Every publisher, subscriber and service of five processes, gathered from the graph until they are all there.
 
     The dispatcher subscribes to robots for the moment of a tick; with robots stopped it waits for them, and is seen.
     World and dispatcher listen to their own topic at the start, which may be over before the graph tells.
@@ -126,6 +126,7 @@ def test_the_policy_allows_what_the_nodes_do_and_nothing_else(
         common: dict[str, Any] = {"config": str(demo_path), "n": 3, "seed": 3}
         acting = common | {"policy": str(demo_policy), "use_sim_time": True}
         processes.node("meanfleet.running.node", **acting)
+        processes.node("meanfleet.sim.recorder.node", out=str(tmp_path / "bag"))
         processes.node("meanfleet.sim.node", real_time_factor=8.0, **common)
         dispatcher = processes.node("meanfleet.dispatcher_node.node", k=2, **acting)
         robots = processes.node("meanfleet.robot_node.node", **acting)

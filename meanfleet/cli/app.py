@@ -13,6 +13,8 @@ from . import (
     demonstrating,
     fitting,
     inspecting,
+    operating,
+    recording,
     replaying,
     running,
     securing,
@@ -53,5 +55,8 @@ app.command("count")(simulating.count_command)
 app.command("replay")(replaying.replay_command)
 app.command("fit")(fitting.fit_command)
 app.command("up")(running.up_command)
+app.command("record")(recording.record_command)
+app.command("doctor")(operating.doctor_command)
+app.command("watch")(operating.watch_command)
 app.command("security")(securing.security_command)
 app.command("demo")(demonstrating.demo_command)

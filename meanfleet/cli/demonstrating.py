@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_module
+import shutil
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -49,7 +50,7 @@ def demo_command(
     bundle = PolicyBundle.load(policy)
 
     _say(json, f"2/5 {n} robots, {ticks} ticks of {config.dispatcher.tick:g} s over ROS 2 and PyBullet")
-    summary = _run(path, policy, n, k, ticks, seed, out, "", config, json)
+    summary = _run(path, policy, n, k, ticks, seed, out, "", config, json, record=_fresh(out / "bag"))
     live = RunRecord.load(out).trajectory(config, bundle)
 
     _say(json, f"3/5 the same world under plain rules, {SEEDS} seeds each, in one process")
@@ -149,8 +150,9 @@ def _run(
     config: Config,
     quiet: bool,
     observer: str = "memoryless",
+    record: Path | None = None,
 ) -> dict[str, Any]:
-    """Run the process graph for `ticks` ticks and return its summary."""
+    """Run the process graph for `ticks` ticks and return its summary; record it into a bag if asked."""
     given: dict[str, Any] = {
         "config": str(path),
         "policy": str(policy),
@@ -161,6 +163,7 @@ def _run(
         "observer": observer,
         "duration": ticks * config.dispatcher.tick,
         "out": str(out),
+        "record": str(record or ""),
     }
     (out / "summary.json").unlink(missing_ok=True)
     code = start(given, out / "logs", quiet=quiet)
@@ -170,6 +173,13 @@ def _run(
         raise UserError(f"the run was interrupted before its first tick; see {out / 'logs'}")
     summary: dict[str, Any] = json_module.loads((out / "summary.json").read_text())
     return summary
+
+
+def _fresh(bag: Path) -> Path:
+    """The folder of a bag, without what an earlier demo recorded there."""
+    if (bag / "metadata.yaml").exists():
+        shutil.rmtree(bag)
+    return bag
 
 
 def _messages(summary: dict[str, Any]) -> dict[str, Any]:
@@ -206,7 +216,7 @@ def _tell(summary: dict[str, Any], out: Path) -> None:
         f"n = {row['robots']}: {row['received']:.1f} of {row['published']:.0f}" for row in summary["messages_against_n"]
     )
     console.print(f"Messages per tick received, of those published: {rows}.")
-    console.print(f"\n{out}/policy.npz, summary.json, run.jsonl, occupancy.png, reward.png, messages.png")
+    console.print(f"\n{out}/policy.npz, summary.json, run.jsonl, occupancy.png, reward.png, messages.png, bag/")
 
 
 def _tell_memory(found: dict[str, Any]) -> None:

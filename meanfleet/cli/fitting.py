@@ -31,6 +31,9 @@ def fit_command(
     by_priority: Annotated[
         bool | None, typer.Option("--by-priority/--pooled", help="P_l per priority (default: if the bag says so).")
     ] = None,
+    steering: Annotated[
+        bool, typer.Option("--steering/--known-steering", help="P_g from the bag, or the configuration's.")
+    ] = True,
     k: Annotated[int, typer.Option("--k", "-k", min=0, help="Robots of the model-free comparison; 0: none.")] = 2,
     topic: Topic = "",
     message: Message = "",
@@ -52,7 +55,7 @@ def fit_command(
     setup = Config.from_yaml(config)
     followed = None if policy is None else PolicyBundle.load(policy).local_policy
     log = read_bag(bag, setup, topic, message, robots, json)
-    fitted = fit(log, moves_from=moves, policy=followed, by_priority=by_priority, prior=prior)
+    fitted = fit(log, moves_from=moves, policy=followed, by_priority=by_priority, prior=prior, steering=steering)
     how: dict[str, Any] = {"bag": log.sha256, "robots": len(log.robots), "ticks": len(log.stamps), "seed": seed}
     game = fitted_game(fitted, setup)
     model_free: dict[str, Any] | None = None
@@ -70,11 +73,11 @@ def fit_command(
     if json:
         print_json(summary)
         return
-    _show(summary)
+    _show(summary, known_steering=not steering)
     console.print(f"{', '.join(path.name for path in paths)} written to {out.parent}", soft_wrap=True)
 
 
-def _show(summary: dict[str, Any]) -> None:
+def _show(summary: dict[str, Any], known_steering: bool) -> None:
     seen, p = summary["coverage"], summary["priorities_differ_p"]
     kept = "per priority" if summary["by_priority"] else "for all priorities together"
     test = "" if p is None else f" (no difference between priorities: p = {p:.2g})"
@@ -90,7 +93,7 @@ def _show(summary: dict[str, Any]) -> None:
         console.print("  moves were inferred from where robots went: failed drives count as stays, so P_l is too good")
     steering = summary.get("steering")
     if steering is None:
-        console.print("P_g: no dispatches in the bag, the configuration's stays")
+        console.print("P_g: the configuration's stays" + ("" if known_steering else " (no dispatches in the bag)"))
     else:
         console.print(f"P_g from {steering['transitions']} ticks, {steering['seen']} of {steering['rows']} rows seen")
         _unseen(steering["unseen"], "[priority, dispatch]")

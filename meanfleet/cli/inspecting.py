@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +11,7 @@ from rich.table import Table
 
 from meanfleet.bundle import PolicyBundle
 from meanfleet.filtering import FilterModel
+from meanfleet.gaps import gap_text
 from meanfleet.ring import MOVE_NAMES
 
 from .common import Json, console, print_json
@@ -142,11 +142,6 @@ def _cells(certificate: dict[str, Any]) -> tuple[str, ...]:
         else "–"
     )
     return value, gap, local, f"{fleet['mean']:.2f} ± {fleet['error']:.2f}" if fleet else "–"
-
-
-def gap_text(bound: float) -> str:
-    """An upper bound for people: two decimals, rounded up, from 0.01 on."""
-    return f"{bound:.1e}" if bound < 0.01 else f"{math.ceil(100 * bound * (1 - 1e-12)) / 100:.2f}"
 
 
 def _rule_table(rules: dict[int, dict[str, Any]], n: Any) -> Table:

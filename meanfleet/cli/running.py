@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json as json_module
+import signal
 import tempfile
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -29,6 +31,7 @@ def up_command(
     real_time_factor: Annotated[float, typer.Option(help="0: as fast as possible; -1: the configuration's.")] = -1.0,
     seed: Seed = 0,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for log, summary, output of nodes.")] = None,
+    record: Annotated[Path | None, typer.Option("--record", help="Folder for a bag of the run, new or empty.")] = None,
     fleet: Annotated[Path | None, typer.Option(help="A real fleet's configuration: no world is started.")] = None,
     part: Annotated[str, typer.Option(help="With --fleet: all, dispatcher or robots.")] = "all",
     robot: Annotated[str, typer.Option(help="With --fleet: the node of this robot alone.")] = "",
@@ -57,6 +60,7 @@ def up_command(
         "real_time_factor": real_time_factor,
         "seed": seed,
         "out": str(out or ""),
+        "record": str(record or ""),
     }
     with tempfile.TemporaryDirectory(prefix="meanfleet-") as scratch:
         folder = out or Path(scratch)
@@ -64,6 +68,7 @@ def up_command(
         if fleet is not None:
             real = {"fleet": str(fleet), "part": part, "robot": robot, "robots_per_process": robots_per_process}
             real |= {"checkpoint": str(checkpoint or ""), "use_sim_time": use_sim_time}
+            signal.signal(signal.SIGTERM, _leave)
             code = start_fleet(fleet_arguments(given, real), folder / "logs", quiet=json)
         else:
             code = start(given, folder / "logs", quiet=json)
@@ -84,7 +89,12 @@ def start(given: dict[str, object], logs: Path, quiet: bool = False) -> int:
     from meanfleet.running.graph import warehouse_graph
     from meanfleet.running.supervisor import Supervisor
 
+    signal.signal(signal.SIGTERM, _leave)  # until the supervisor takes over: a game may have to be solved first
     return Supervisor(warehouse_graph(given), logs, quiet=quiet).run()
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(0)
 
 
 def headline(summary: dict[str, object]) -> str:

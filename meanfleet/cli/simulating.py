@@ -11,6 +11,7 @@ from rich.table import Table
 from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config
 from meanfleet.dispatcher_node.dispatcher import Rule
+from meanfleet.dispatcher_node.steering import Steering
 
 from .common import (
     BackendName,
@@ -44,16 +45,21 @@ def simulate_command(
     backend: BackendName = None,
     gui: Annotated[bool, typer.Option("--gui", help="Open PyBullet's window.")] = False,
     seed: Seed = 0,
+    record: Annotated[Path | None, typer.Option(help="Folder for a bag of the run, new or empty.")] = None,
+    explore: Annotated[float, typer.Option(min=0, max=1, help="Share of the robots' moves drawn evenly.")] = 0.0,
     json: Json = False,
 ) -> None:
     """Run dispatcher, robots and world in one process, without ROS.
 
     Example: meanfleet simulate config/warehouse.yaml -p policy.npz -k 10 --ticks 100
     """
-    from meanfleet.running.simulation import simulate
+    from meanfleet.running.recording import RunBag
+    from meanfleet.running.simulation import check_fit, simulate
 
     setup = Config.from_yaml(config).with_robots(n)
     bundle = PolicyBundle.load(policy)
+    check_fit(setup, bundle, Steering(k, observer, sampling, rho))
+    bag = None if record is None else RunBag(record, setup)
     with bar("simulating", ticks, json) as advance:
         run = simulate(
             setup,
@@ -67,6 +73,8 @@ def simulate_command(
             rule=cast(Rule, rule),
             backend=backend,
             gui=gui,
+            record=bag,
+            explore=explore,
             on_tick=lambda tick, *_: advance(tick + 1, f"tick {tick + 1}/{ticks}"),
         )
     in_priority = float((run.zones == run.priority[:, None]).mean())

@@ -37,6 +37,7 @@ FLEET_ARGUMENTS: tuple[Argument, ...] = (
     Argument("use_sim_time", False, "follow /clock instead of the computer's clock"),
     Argument("duration", 0.0, "[s, ROS time] from the first tick until the run ends; 0: until interrupted"),
     Argument("out", "", "folder for the run's log and summary; empty: none"),
+    Argument("record", "", "folder for a bag of the run, new or empty, beside the dispatcher; empty: none"),
 )
 
 
@@ -69,7 +70,9 @@ def fleet_graph(given: Mapping[str, Any]) -> tuple[Process, ...]:
         run["out"] = str(writable_folder(run["out"]).resolve())
     deciding = {name: run[name] for name in ("k", "rule", "seed", "observer", "sampling", "rho", "kappa", "checkpoint")}
     watching = {"duration": run["duration"], "out": run["out"]}
-    return (*robots, Process("dispatcher", common | deciding, respawn=True), Process("monitor", common | watching))
+    recording = [Process("recorder", {"out": str(Path(run["record"]).resolve())})] if run["record"] else []
+    dispatcher = Process("dispatcher", common | deciding, respawn=True)
+    return (*robots, *recording, dispatcher, Process("monitor", common | watching))
 
 
 def _part(run: Mapping[str, Any], config: Config) -> tuple[str, tuple[str, ...]]:

@@ -25,6 +25,7 @@ MODULES = {
     "robot": "meanfleet.robot_node.node",
     "dispatcher": "meanfleet.dispatcher_node.node",
     "monitor": "meanfleet.running.node",
+    "recorder": "meanfleet.sim.recorder.node",
 }
 
 
@@ -53,6 +54,7 @@ ARGUMENTS: tuple[Argument, ...] = (
     Argument("real_time_factor", -1.0, "simulated per wall seconds; 0: as fast as possible; -1: configuration"),
     Argument("seed", 0, "of start, robots and dispatcher"),
     Argument("out", "", "folder for the run's log and summary; empty: none"),
+    Argument("record", "", "folder for a bag of the run, new or empty; empty: none"),
 )
 
 
@@ -113,7 +115,9 @@ def warehouse_graph(given: Mapping[str, Any], solve_missing: bool = True) -> tup
     deciding = {name: run[name] for name in ("k", "rule", "seed", "observer", "sampling", "rho", "kappa")}
     watching = {"duration": run["duration"], "out": run["out"]}
     simulated = {"use_sim_time": True}
+    recording = [Process("recorder", {"out": str(Path(run["record"]).resolve())})] if run["record"] else []
     return (
+        *recording,
         Process("world", common | world),
         Process("robot", common | policies | {"seed": run["seed"]} | simulated),
         Process("dispatcher", common | policies | deciding | simulated),

@@ -18,6 +18,8 @@ from meanfleet.sim.backends.protocol import Backend
 from meanfleet.sim.start import start_zones
 from meanfleet.sim.world import make_world
 
+from .recording import RunBag
+
 
 @dataclass(frozen=True, eq=False)
 class Trajectory:
@@ -65,11 +67,15 @@ def simulate(
     rule: Rule = "learned",
     backend: str | None = None,
     gui: bool = False,
+    record: RunBag | None = None,
+    explore: float = 0.0,
     on_tick: Callable[[int, Dispatcher, Backend], None] | None = None,
 ) -> Trajectory:
     """Run dispatcher, robots and world for `ticks` ticks.
 
-    k, observer, sampling and rho take the place of the configuration's where they are given.
+    k, observer, sampling and rho take the place of the configuration's where they are given. `record` is written, and
+    closed at the end. A share `explore` of the robots' moves is drawn evenly instead of from π_l, for what a policy
+    alone never shows to a fit.
 
     Raises:
         UserError: the bundle does not fit the configuration, or k has no table or exceeds the fleet.
@@ -83,26 +89,36 @@ def simulate(
     index = {name: i for i, name in enumerate(names)}
     world = make_world(config, game, seed, start_zones(game, n, seed), backend, gui)
     everyone = np.arange(n)
+    curious = np.random.default_rng(np.random.SeedSequence([seed, 4]))
     rows: list[tuple[int, int, NDArray[np.int64], NDArray[np.int64], float, int]] = []
     try:
         for tick in range(ticks):
             zones = world.zones
-            sampled = dispatcher.sample()
-            dispatcher.observe({name: int(zones[index[name]]) for name in sampled})
+            heard = {name: int(zones[index[name]]) for name in dispatcher.sample()}
+            dispatcher.observe(heard)
             priority = dispatcher.priority
             dispatch = dispatcher.decide()
             moves = np.array([robot.move(z, priority) for robot, z in zip(robots, zones.tolist(), strict=True)])
+            if explore:
+                odd = curious.random(n) < explore
+                moves[odd] = curious.integers(game.moves, size=int(odd.sum()))
             goals = np.array([r.goal(z, a) for r, z, a in zip(robots, zones.tolist(), moves.tolist(), strict=True)])
             world.hear(priority)
             world.send(everyone, goals, moves)
             reward = float(game.r_g[priority, dispatch] + game.r_l[zones, priority, moves].mean())
-            rows.append((priority, dispatch, zones, moves, reward, len(sampled)))
-            world.advance(config.dispatcher.tick)
+            rows.append((priority, dispatch, zones, moves, reward, len(heard)))
+            if record is None:
+                world.advance(config.dispatcher.tick)
+            else:
+                record.tell(world, dispatcher, heard, moves)
+                record.advance(world, config.dispatcher.tick)
             if on_tick is not None:
                 on_tick(tick, dispatcher, world)
         statistics = world.statistics()
     finally:
         world.close()
+        if record is not None:
+            record.close()
     priority_, dispatch_, zones_, moves_, reward_, samples_ = zip(*rows, strict=True)
     return Trajectory(
         np.array(priority_),

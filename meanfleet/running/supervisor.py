@@ -83,13 +83,13 @@ class Supervisor:
         naming = ["-r", f"__node:={process.name}"] if process.name else []
         with open(log, mode) as stream:
             return subprocess.Popen(
-                [sys.executable, "-m", process.module, "--ros-args", *naming, *_ros_arguments(process.parameters)],
+                [sys.executable, "-m", process.module, "--ros-args", *naming, *ros_arguments(process.parameters)],
                 stdin=subprocess.DEVNULL,
                 stdout=None if shown else stream,
                 stderr=None if shown else subprocess.STDOUT,
                 env=self.environment,
                 start_new_session=True,  # Ctrl-C reaches this process alone, which ends the others in order
-                preexec_fn=_end_with_parent,
+                preexec_fn=end_with_parent,
             )
 
     def _watch(self) -> int:
@@ -138,7 +138,7 @@ def _ending(code: int) -> str:
     return f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
 
 
-def _ros_arguments(parameters: Mapping[str, Any]) -> list[str]:
+def ros_arguments(parameters: Mapping[str, Any]) -> list[str]:
     """Parameters as `-p name:=value`; texts in JSON, which YAML reads as the same text whatever is in them."""
     arguments = []
     for name, value in parameters.items():
@@ -146,6 +146,6 @@ def _ros_arguments(parameters: Mapping[str, Any]) -> list[str]:
     return arguments
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Runs in the child: the kernel sends it SIGTERM when this process dies, even by SIGKILL."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -6,13 +6,12 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 import numpy as np
-from rosbags.typesys import Stores, get_typestore
 
 from .bag import Bag, Channel
+from .definitions import typestore
 from .log import UNKNOWN
 from .segments import IntArray
 from .topics import absolute
@@ -118,9 +117,3 @@ def listen(bag: Bag, priority: str, diagnostics: str, zones: Mapping[str, int], 
 def microseconds(seconds: float) -> int:
     """A stamp as a key: its float64 value is right to less than a microsecond."""
     return round(seconds * 1e6)
-
-
-@cache
-def typestore() -> Any:
-    """Definitions of the standard messages."""
-    return get_typestore(Stores.LATEST)

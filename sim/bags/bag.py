@@ -7,13 +7,13 @@ front. Whatever is missing, damaged or cut off ends in `Bag.counts`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple, Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 import zstandard
@@ -80,6 +80,11 @@ class _Sound:
         self.connections = {connection.id: connection for connection in self.reader.connections}
         self.channels = {key: Channel(value.topic, value.msgtype) for key, value in self.connections.items()}
         self.totals = {key: value.msgcount for key, value in self.connections.items()}
+        # SQLite takes any type in any column, so a damaged file may hold anything here.
+        numbers: list[object] = [*self.totals, *self.totals.values()]
+        names: list[object] = [text for channel in self.channels.values() for text in channel]
+        if not all(isinstance(number, int) for number in numbers) or not all(isinstance(name, str) for name in names):
+            raise ValueError("its list of topics is damaged")
 
     def messages(self, wanted: Sequence[int]) -> Iterator[tuple[int, int, bytes]]:
         for connection, received, payload in self.reader.messages([self.connections[key] for key in wanted]):
@@ -201,12 +206,10 @@ class Bag:
             index = {key: wanted.index(value) for key, value in storage.channels.items() if value in wanted}
             if not index:
                 continue
-            lookup = np.full(max(index) + 1, -1, dtype=np.int64)
-            lookup[list(index)] = list(index.values())
             messages = storage.messages(list(index))
             while True:
                 try:
-                    batch = _batch(messages, lookup)
+                    batch = _batch(messages, index)
                 except Exception:  # see _open
                     self._accuse(number, Counter({"truncated": 1}))
                     break
@@ -216,8 +219,9 @@ class Bag:
                     read[wanted[channel].topic] += count
                 yield batch
             self._accuse(number, storage.counts())
-        missing = self._expected(wanted) - read
-        self.counts["missing messages"] += missing.total()
+        missing = (self._expected(wanted) - read).total()
+        if missing:
+            self.counts["missing messages"] += missing
 
     def _accuse(self, number: int, counts: Counter[str]) -> None:
         if counts and number not in self._accused:
@@ -225,7 +229,7 @@ class Bag:
             self.counts.update(counts)
 
 
-def _batch(messages: Iterator[tuple[int, int, bytes]], lookup: NDArray[np.int64]) -> Batch | None:
+def _batch(messages: Iterator[tuple[int, int, bytes]], index: Mapping[int, int]) -> Batch | None:
     """The next messages, or None at the end."""
     some = list(islice(messages, BATCH))
     if not some:
@@ -235,8 +239,8 @@ def _batch(messages: Iterator[tuple[int, int, bytes]], lookup: NDArray[np.int64]
         payloads = tuple(_unpacked(payload) for payload in payloads)
     start = np.zeros(len(some) + 1, dtype=np.int64)
     np.cumsum(np.fromiter(map(len, payloads), np.int64, len(some)), out=start[1:])
-    times: NDArray[Any] = np.fromiter(received, np.int64, len(some))
-    return Batch(lookup[np.fromiter(keys, np.int64, len(some))], times, b"".join(payloads), start)
+    channel = np.fromiter(map(index.__getitem__, keys), np.int64, len(some))
+    return Batch(channel, np.fromiter(received, np.int64, len(some)), b"".join(payloads), start)
 
 
 def _unpacked(payload: bytes) -> bytes:

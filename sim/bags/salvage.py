@@ -40,18 +40,21 @@ class Salvage:
     """One file. `channels` and `counts` are whole once `messages` has come to its end.
 
     Attributes:
-        channels: by id: topic, type, messages.
+        channels: topic and type, by id.
+        metadata: of the channels, by id.
+        totals: messages, by id.
         counts: chunks that had to be passed over, and whether the file ends before its end.
     """
 
     path: Path
     channels: dict[int, tuple[str, str]] = field(default_factory=dict)
+    metadata: dict[int, dict[str, str]] = field(default_factory=dict)
     totals: Counter[int] = field(default_factory=Counter)
     counts: Counter[str] = field(default_factory=Counter)
 
     def messages(self) -> Iterator[tuple[int, int, bytes]]:
         """(channel id, receive time [ns], payload) in the order of the file, sorted within each chunk."""
-        self.channels, self.totals, self.counts = {}, Counter(), Counter()
+        self.channels, self.metadata, self.totals, self.counts = {}, {}, Counter(), Counter()
         schemas: dict[int, str] = {}
         for records in self._groups():
             found: list[tuple[int, int, bytes]] = []
@@ -60,6 +63,7 @@ class Salvage:
                     schemas[record.id] = record.name
                 elif isinstance(record, Channel):
                     self.channels[record.id] = (record.topic, schemas.get(record.schema_id, ""))
+                    self.metadata[record.id] = dict(record.metadata)
                 elif isinstance(record, Message) and record.channel_id in self.channels:
                     self.totals[record.channel_id] += 1
                     found.append((record.channel_id, record.log_time, record.data))

@@ -126,6 +126,7 @@ def fit(
     policy: FloatArray | None = None,
     by_priority: bool | None = None,
     prior: float = PRIOR,
+    steering: bool = True,
 ) -> Fitted:
     """Estimate P_l, and P_g where the dispatcher's diagnostics are in the log.
 
@@ -135,6 +136,7 @@ def fit(
         policy: π_l [z, s_g, a] that the robots followed; only where it leaves no choice does it tell the move.
         by_priority: whether P_l depends on s_g; None: if the log says so at 1 ‰.
         prior: Dirichlet weight.
+        steering: count P_g too; not where the dispatcher draws the priority by a P_g that is known.
 
     Raises:
         UserError: moves are not known in the way asked for, a prior below 0, or nothing to count.
@@ -169,7 +171,8 @@ def fit(
     else:
         counts = np.zeros((zones, MOVES, zones), dtype=np.int64)
         np.add.at(counts, (log.zones[usable], moves[usable], after[usable]), 1)
-    return Fitted(counts, count_steering(log), prior, source, different, {k: v for k, v in left_out.items() if v})
+    told = count_steering(log) if steering else None
+    return Fitted(counts, told, prior, source, different, {k: v for k, v in left_out.items() if v})
 
 
 def count_steering(log: FleetLog) -> IntArray | None:

@@ -99,6 +99,7 @@ class _Tick:
     observer: str
     rule: Rule
     k: int
+    budget: float | None
     priority: int
     dispatch: int
     next_priority: int
@@ -118,6 +119,7 @@ class _Tick:
                 str(values["observer"]),
                 _rule(values.get("rule", "learned")),
                 int(values["k"]),
+                None if (budget := values.get("polls_per_tick")) is None else float(budget),
                 index[values["priority"]],
                 index[values["dispatch"]],
                 index[values["next_priority"]],
@@ -133,6 +135,11 @@ class _Tick:
                 "or no zone of the configuration"
             ) from None
 
+    @property
+    def polled(self) -> float:
+        """What the dispatcher was set to: robots per tick, or a budget, under which k differs from tick to tick."""
+        return self.k if self.budget is None else self.budget
+
 
 class _Live:
     """The dispatcher that is told what was recorded."""
@@ -141,7 +148,7 @@ class _Live:
         if first.observer == "particle":
             raise UserError("observer particle draws at random what diagnostics do not record: nothing to re-enact")
         self.bundle, self.robots, self.rho = bundle, robots, rho
-        self.dispatcher, self.k = self._dispatcher(first), first.k
+        self.dispatcher, self.polled = self._dispatcher(first), first.polled
         self.certain = first.number == 0  # whether all since the first tick is known
         self.expected: int | None = None
 
@@ -149,17 +156,16 @@ class _Live:
         k = max(tick.k, 1)
         if tick.observer == "memoryless":
             k = self.bundle.table_for(k) or self.bundle.ks[0]
-        return Dispatcher(
-            self.bundle, self.robots, k, tick.observer, rule=tick.rule, rho=self.rho, priority=tick.priority
-        )
+        changed: dict[str, Any] = {"rho": self.rho, "polls_per_tick": tick.budget, "priority": tick.priority}
+        return Dispatcher(self.bundle, self.robots, k, tick.observer, rule=tick.rule, **changed)
 
     def play(self, tick: _Tick, whole: bool, done: Reenactment) -> None:
         """Re-enact one tick; `whole`: nothing is missing since the one before."""
         if whole and self.expected is not None and tick.priority != self.expected:
             done.mismatches.append(Mismatch(tick.number, "priority", self.expected, tick.priority))
         self.expected = tick.next_priority
-        if (tick.k, tick.rule) != (self.k, self.dispatcher.rule):
-            old, self.dispatcher, self.k = self.dispatcher, self._dispatcher(tick), tick.k
+        if (tick.polled, tick.rule) != (self.polled, self.dispatcher.rule):
+            old, self.dispatcher, self.polled = self.dispatcher, self._dispatcher(tick), tick.polled
             self.dispatcher.take_over(old)
         steering = self.bundle.game.P_g[tick.priority, tick.dispatch, tick.next_priority]
         if steering <= 0 and tick.next_priority not in (tick.dispatch, tick.priority):
@@ -181,7 +187,9 @@ class _Live:
         else:
             counts = np.bincount(list(tick.zones.values()), minlength=bundle.game.zones)
             histogram = np.asarray(said["histogram"])
-            limit = min(len(tick.zones), max(tick.k, bundle.ks[0]))
+            limit = len(tick.zones)
+            if tick.budget is None:
+                limit = min(limit, max(tick.k, bundle.ks[0]))
             found = {"table_k": bundle.table_for(limit), "histogram": histogram.tolist()}
             equal = len(set(tick.weights.values())) <= 1
             if (equal and (histogram > counts).any()) or histogram.sum() != said["table_k"]:
@@ -213,7 +221,7 @@ class _Live:
         assert model is not None
         setting = model.setting_for(one.k)
         values = model.values(tick.priority, said["belief"], setting.deciding)
-        held = not tick.zones or tick.rule == "hold"
+        held = (bool(tick.asked) and not tick.zones) or tick.rule == "hold"  # a budget may allow to ask nobody
         best = tick.priority % self.bundle.game.dispatches if held else first_best(values)
         self._compare(tick, {"dispatch": best}, done)
         share = max(float(said["rho"]) / setting.rho, LEAST)

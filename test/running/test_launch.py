@@ -178,10 +178,15 @@ def test_an_unknown_choice_is_refused_before_anything_is_solved(demo_path: Path,
         warehouse_graph({"config": str(demo_path), name: value})
 
 
-def test_observer_sampling_and_rho_reach_the_dispatcher(demo_path: Path, demo_policy: Path) -> None:
+def test_observer_sampling_rho_and_kappa_reach_the_dispatcher(demo_path: Path, demo_policy: Path) -> None:
     given = {"config": str(demo_path), "policy": str(demo_policy), "n": "20", "k": "3", "observer": "dirichlet",
-             "sampling": "stratified", "rho": "0.9"}  # fmt: skip
+             "sampling": "stratified", "rho": "0.9", "kappa": "8"}  # fmt: skip
     dispatcher = warehouse_graph(given)[2]
-    assert {name: dispatcher.parameters[name] for name in ("k", "observer", "sampling", "rho")} == {
-        "k": 3, "observer": "dirichlet", "sampling": "stratified", "rho": 0.9,
+    assert {name: dispatcher.parameters[name] for name in ("k", "observer", "sampling", "rho", "kappa")} == {
+        "k": 3, "observer": "dirichlet", "sampling": "stratified", "rho": 0.9, "kappa": 8,
     }  # fmt: skip
+
+
+def test_a_kappa_that_the_policy_does_not_hold_is_refused(demo_path: Path, demo_policy: Path) -> None:
+    with pytest.raises(UserError, match="kappa = 9, but the policy holds a filter for kappa = 8"):
+        warehouse_graph({"config": str(demo_path), "policy": str(demo_policy), "n": "20", "k": "5", "kappa": "9"})

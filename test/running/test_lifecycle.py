@@ -14,17 +14,22 @@ from processes import Listener, Processes, wait_for
 
 pytest.importorskip("rclpy", reason="needs ROS 2 (wheels or an installation)")
 
+import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped
 from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.srv import DescribeParameters, GetParameters, SetParametersAtomically
+from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
+from std_msgs.msg import Header
 
 import meanfleet.dispatcher_node.node
 import meanfleet.robot_node.node
 from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config
+from meanfleet.errors import UserError
 from meanfleet.ros.conversions import read_diagnostics, to_seconds
+from meanfleet.ros.managed.node import ManagedNode
 from meanfleet.ros.node import DIAGNOSTICS, GOAL
 from meanfleet.ros.parameters import ParameterSpec
 
@@ -37,13 +42,15 @@ class Remote:
 
     def __init__(self, listener: Listener, node: str) -> None:
         self.listener, self.node = listener, node
+        self.clients: dict[str, Any] = {}
 
     def call(self, kind: Any, service: str, request: Any) -> Any:
-        client = self.listener.node.create_client(kind, f"/{self.node}/{service}")
+        if service not in self.clients:
+            self.clients[service] = self.listener.node.create_client(kind, f"/{self.node}/{service}")
+        client = self.clients[service]
         wait_for(client.service_is_ready, 30, f"/{self.node}/{service}", self.listener.spin)
         future = client.call_async(request)
         wait_for(future.done, 30, f"an answer of /{self.node}/{service}", self.listener.spin)
-        self.listener.node.destroy_client(client)
         return future.result()
 
     def change(self, transition: str) -> bool:
@@ -144,12 +151,12 @@ def test_a_dispatcher_is_led_through_its_life(
     assert remote.state == "unconfigured"
     wait_for(lambda: "cannot configure: policy bundle /nowhere.npz does not exist" in fleet.log(), 10, fleet.log())
     assert remote.set(policy=str(fleet.policy)) == ""
-    assert remote.change("configure")
+    assert remote.change("configure"), fleet.log()
     assert remote.state == "inactive"
     assert fleet.publishers() == 0, "an inactive dispatcher is nobody's rival"
     assert "n is read when dispatcher is configured" in remote.set(n=15)
 
-    assert remote.change("activate")
+    assert remote.change("activate"), fleet.log()
     assert_contiguous(fleet.wait_for_ticks(3), demo_path)
 
     # Deactivated it decides nothing: its topic is free, and it goes on where it was.
@@ -161,7 +168,7 @@ def test_a_dispatcher_is_led_through_its_life(
     assert remote.set(k=2) == ""
     assert "no table for k = 3" in remote.set(k=3)
     assert len(fleet.ticks) == asleep
-    assert remote.change("activate")
+    assert remote.change("activate"), fleet.log()
     first = fleet.wait_for_ticks(2)[0]
     assert (first["tick"], first["priority"], first["k"]) == (last["tick"] + 1, last["next_priority"], 2)
     assert first["stamp"] > last["stamp"]
@@ -174,8 +181,8 @@ def test_a_dispatcher_is_led_through_its_life(
     assert remote.change("cleanup")
     assert remote.state == "unconfigured"
     assert remote.set(n=15, config=str(demo_path)) == ""
-    assert remote.change("configure")
-    assert remote.change("activate")
+    assert remote.change("configure"), fleet.log()
+    assert remote.change("activate"), fleet.log()
     fleet.wait_for_tick("a first tick once more", lambda tick: tick["tick"] == 0)
     assert {int(name.rsplit("_", 1)[1]) for name in fleet.ticks[-1]["sampled"]} <= set(range(15))
     assert remote.change("shutdown")
@@ -190,8 +197,8 @@ def test_parameters_change_between_two_ticks_and_damage_is_refused(
 ) -> None:
     fleet = Fleet(processes, listener, demo_path, demo_policy, k=5)
     remote = fleet.dispatcher
-    assert remote.change("configure")
-    assert remote.change("activate")
+    assert remote.change("configure"), fleet.log()
+    assert remote.change("activate"), fleet.log()
     fleet.wait_for_ticks(2)
     began = len(fleet.ticks)
 
@@ -245,6 +252,93 @@ def test_parameters_change_between_two_ticks_and_damage_is_refused(
     assert "share of the belief" in described.description
     assert (described.floating_point_range[0].from_value, described.floating_point_range[0].to_value) == (0.0, 1.0)
     assert "between two ticks" in described.additional_constraints
+
+
+class Faulty(ManagedNode):
+    """A node whose parts fail as told, to see what its life cycle makes of it."""
+
+    def __init__(self, autostart: bool) -> None:
+        table = (ParameterSpec("autostart", autostart, "", effect="at start"),)
+        super().__init__("faulty", table, lambda: False)  # type: ignore[arg-type]
+        self.fails: dict[str, Exception] = {}
+        self.built = 0
+
+    def _do(self, what: str) -> None:
+        if what in self.fails:
+            raise self.fails[what]
+
+    def build(self) -> None:
+        self.advertise(Header, "faulty", GOAL)
+        self.built += 1
+        self._do("build")
+
+    def begin(self) -> None:
+        self._do("begin")
+
+    def act(self) -> float:
+        self._do("act")
+        return 1.0
+
+    @property
+    def label(self) -> str:
+        return str(self._state_machine.current_state[1])
+
+
+@pytest.fixture
+def context(processes: Processes) -> Iterator[None]:
+    """ROS in this process, on the test's domain."""
+    rclpy.init(domain_id=processes.domain)
+    yield
+    rclpy.try_shutdown()
+
+
+def test_mistakes_lead_back_to_where_they_can_be_put_right(context: None) -> None:
+    node, mistake = Faulty(autostart=False), UserError("there is no such file: make it")
+    node.start()
+    assert (node.label, node.built) == ("unconfigured", 0)
+    node.fails["build"] = mistake
+    assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
+    assert (node.label, node.count_publishers("faulty")) == ("unconfigured", 0), "half-built is not built"
+    node.fails = {"begin": mistake}
+    assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+    assert node.trigger_activate() == TransitionCallbackReturn.FAILURE
+    assert (node.label, node.count_publishers("faulty"), node.active) == ("inactive", 1, False)
+    node.fails = {"act": mistake}
+    assert node.trigger_activate() == TransitionCallbackReturn.SUCCESS
+    node.work()  # the mistake shows while it is active: error processing
+    assert (node.label, node.count_publishers("faulty"), node.active) == ("unconfigured", 0, False)
+    node.fails = {}
+    assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+    assert node.trigger_activate() == TransitionCallbackReturn.SUCCESS
+    assert (node.label, node.work(), node.failure) == ("active", 1.0, None)
+    node.finish()
+    assert node.label == "finalized"
+    node.destroy_node()
+
+
+@pytest.mark.parametrize("what", ["build", "begin", "act"])
+def test_a_node_that_starts_itself_ends_with_the_mistake(context: None, what: str) -> None:
+    node = Faulty(autostart=True)
+    node.fails[what] = UserError("there is no such file: make it")
+    with pytest.raises(UserError, match="no such file"):
+        node.start(), node.work()
+    node.finish()
+    node.destroy_node()
+
+
+@pytest.mark.parametrize("autostart", [False, True])
+def test_a_fault_of_the_program_is_no_mistake_and_is_not_swallowed(context: None, autostart: bool) -> None:
+    node = Faulty(autostart)
+    node.fails["build"] = ZeroDivisionError("a fault")
+    if autostart:
+        with pytest.raises(ZeroDivisionError):
+            node.start()
+    else:
+        assert node.trigger_configure() == TransitionCallbackReturn.ERROR
+    assert isinstance(node.failure, ZeroDivisionError), "the loop ends with it"
+    assert (node.label, node.count_publishers("faulty")) == ("unconfigured", 0)
+    node.finish()
+    node.destroy_node()
 
 
 def test_inactive_robots_are_polled_in_vain_and_send_no_goal(

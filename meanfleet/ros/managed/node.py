@@ -215,6 +215,7 @@ class ManagedNode(LifecycleNodeMixin, WorkingNode):
         def activate() -> None:
             self.begin()
             self.active = True
+            self.get_logger().info("active")
 
         return self._attempt("activate", activate, self.pause)
 
@@ -245,6 +246,7 @@ class ManagedNode(LifecycleNodeMixin, WorkingNode):
         if self.active:
             self.active = False
             self.pause()
+            self.get_logger().info("no longer active")
 
     def _attempt(self, what: str, do: Callable[[], None], undo: Callable[[], None]) -> TransitionCallbackReturn:
         try:

@@ -95,6 +95,30 @@ def test_another_k_between_two_ticks_takes_over() -> None:
     assert (found.mismatches, found.anchored) == ([], 0)
 
 
+@pytest.mark.parametrize("observer", ["memoryless", "dirichlet"])
+@pytest.mark.parametrize("budget", [0.3, 1.6, 4.5])
+@pytest.mark.parametrize("answering", [1.0, 0.5])
+def test_a_budget_of_polls_is_no_change_of_k(observer: str, budget: float, answering: float) -> None:
+    """Under a budget another number of robots is asked from tick to tick, by one and the same dispatcher."""
+    ticks = said(dispatcher(observer, polls_per_tick=budget), answering=answering)
+    assert len({entry["k"] for entry in ticks}) > 1
+    found = reenact(ticks, BUNDLE, LOG.robots, NAMES)
+    assert (found.mismatches, found.anchored, found.ticks) == ([], 0, 50)
+
+
+def test_from_a_budget_to_a_fixed_k_and_a_late_beginning_under_one() -> None:
+    old = dispatcher("dirichlet", polls_per_tick=0.4)
+    first = said(old, 20, late=0.0)
+    new = dispatcher("dirichlet", k=3)
+    new.take_over(old)
+    found = reenact(first + said(new, 20, late=0.0), BUNDLE, LOG.robots, NAMES)
+    assert (found.mismatches, found.anchored) == ([], 0)
+    nobody = next(i for i, entry in enumerate(first) if entry["k"] == 0)
+    late = reenact(first[max(nobody, 1) :], BUNDLE, LOG.robots, NAMES)
+    assert late.mismatches == []
+    assert late.anchored >= 1
+
+
 def test_a_restart_begins_anew() -> None:
     ticks = said(dispatcher("dirichlet"), 20) + said(dispatcher("dirichlet", k=2), 20)
     assert reenact(ticks, BUNDLE, LOG.robots, NAMES).exact

@@ -1,0 +1,148 @@
+"""`meanfleet doctor` and `meanfleet watch`: the operators' commands. Both join the ROS domain."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from meanfleet.bundle import PolicyBundle
+from meanfleet.config import Config
+from meanfleet.errors import UserError
+from meanfleet.operating.doctor.examining import as_json, examine, overview
+from meanfleet.operating.doctor.expected import Expected
+from meanfleet.operating.doctor.findings import Finding
+from meanfleet.operating.doctor.settings import check_settings, gather_settings
+from meanfleet.operating.doctor.snapshot import Snapshot
+from meanfleet.operating.watch.state import FleetState
+from meanfleet.operating.watch.view import View
+from meanfleet.security import NAMESPACE
+
+from .common import Fleet, Json, bar, console, print_json
+
+Space = Annotated[str, typer.Option(help="Of the fleet's nodes, such as /site_a.")]
+MARKS = {"error": ("✗ error", "bold red"), "warn": ("! warning", "yellow"), "info": ("· note", "cyan")}
+
+
+def doctor_command(
+    config: Annotated[Path | None, typer.Argument(help="Configuration: which robots there should be.")] = None,
+    seconds: Annotated[float, typer.Option(min=0.5, max=3600, help="How long to look and listen.")] = 5.0,
+    n: Fleet = None,
+    namespace: Space = "/",
+    json: Json = False,
+) -> None:
+    """Look at a fleet's ROS graph and say what is wrong and what helps; exit code 1 if the fleet cannot work so.
+
+    Example: meanfleet doctor config/demo.yaml --seconds 8
+    """
+    space = checked_namespace(namespace)
+    known = Expected.from_config(Config.from_yaml(config).with_robots(n), space) if config else None
+    if known is None and n is not None:
+        raise UserError("--n counts the robots of a configuration: give one")
+    found, seen, fleet = _look(known, seconds, space, json)
+    if json:
+        print_json(as_json(seen, fleet, found))
+    else:
+        _tell(found, seen, fleet)
+    if any(finding.level == "error" for finding in found):
+        raise typer.Exit(1)
+
+
+def _look(known: Expected | None, seconds: float, space: str, quiet: bool) -> tuple[list[Finding], Snapshot, Expected]:
+    """The findings, what they rest on, and the fleet."""
+    unjoined = Snapshot(settings=gather_settings())
+    if any(finding.level == "error" and finding.check == "domain" for finding in check_settings(unjoined)):
+        fleet = known or Expected.from_graph((), space)
+        return list(check_settings(unjoined)), unjoined, fleet  # no node can start
+    try:
+        from meanfleet.operating.doctor.node import look
+    except ImportError as error:
+        raise no_ros("doctor", error) from None
+    with bar("listening", None, quiet) as advance:
+        seen, code = look(
+            lambda publishers: known or Expected.from_graph(publishers, space),
+            seconds,
+            space,
+            lambda gone, count: advance(None, f"{gone:.0f} s, {count} publishers"),
+        )
+    if seen is None:
+        raise typer.Exit(code or 130)
+    fleet = known or Expected.from_graph(seen.publishers, space)
+    return examine(seen, fleet), seen, fleet
+
+
+def _tell(found: list[Finding], seen: Snapshot, fleet: Expected) -> None:
+    table = Table.grid(padding=(0, 1))
+    for finding in found:
+        mark, style = MARKS[finding.level]
+        table.add_row(Text(mark, style), Text.assemble((f"{finding.check}: ", "bold"), finding.text))
+        if finding.remedy:
+            table.add_row("", Text(f"→ {finding.remedy}", "green"))
+    console.print(table)
+    numbers = overview(seen, fleet)
+    errors, warnings = (sum(one.level == level for one in found) for level in ("error", "warn"))
+    of = f" of {numbers['robots']}" if fleet.known else ""
+    console.print(
+        f"{_count(errors, 'error')}, {_count(warnings, 'warning')}. Domain {numbers['domain']}, "
+        f"{numbers['middleware'] or 'no middleware'}: {_count(numbers['nodes'], 'node')}, "
+        f"{numbers['robots_seen']}{of} robots, {_count(numbers['dispatchers'], 'dispatcher')}, "
+        f"{'simulated' if seen.simulated else 'wall'} time; stamps of {numbers['robots_listened_to']} robots heard."
+    )
+    versions = (f"{name} {version}" for name, version in seen.settings.versions.items() if version)
+    console.print(", ".join(versions), style="dim")
+
+
+def watch_command(
+    config: Annotated[Path | None, typer.Argument(help="Configuration: names of zones, number of robots.")] = None,
+    policy: Annotated[Path | None, typer.Option("--policy", "-p", help="Bundle in use, for its certificate.")] = None,
+    once: Annotated[bool, typer.Option("--once", help="Show one view and end.")] = False,
+    wait: Annotated[float, typer.Option(min=0.1, help="[s] for the first tick, with --once.")] = 30.0,
+    n: Fleet = None,
+    namespace: Space = "/",
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object per tick, nothing else.")] = False,
+) -> None:
+    """Watch a fleet at work: beliefs, polling, latency, regret, faults. Ctrl-C ends it; the fleet goes on.
+
+    Example: meanfleet watch config/demo.yaml --policy demo.npz
+    """
+    space = checked_namespace(namespace)
+    known = Config.from_yaml(config).with_robots(n) if config else None
+    bundle = PolicyBundle.load(policy) if policy else None
+    try:
+        from meanfleet.operating.watch.node import Watching, watch
+    except ImportError as error:
+        raise no_ros("watch", error) from None
+    state = FleetState(known.zones if known else (), len(known.robots) if known else n, time.monotonic())
+    domain = os.environ.get("ROS_DOMAIN_ID") or "0"
+    where = f"domain {domain}" + (f" in {space}" if space else "")
+    shape: Literal["live", "lines", "json"] = "json" if json else "live" if console.is_terminal else "lines"
+    code = watch(View(state, bundle, where), Watching(shape, once, wait), console, space)
+    if code:
+        raise typer.Exit(code)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" + ("" if number == 1 else "s")
+
+
+def checked_namespace(namespace: str) -> str:
+    """A namespace without the root's slash.
+
+    Raises:
+        UserError: it is none.
+    """
+    if not NAMESPACE.fullmatch(namespace):
+        raise UserError(f"--namespace {namespace!r}: expected a name such as /site_a")
+    return namespace.rstrip("/")
+
+
+def no_ros(command: str, error: ImportError) -> UserError:
+    """What to say when ROS 2 cannot be imported."""
+    return UserError(
+        f"'meanfleet {command}' needs ROS 2 ({error}): source its setup.bash, or install it as wheels (make env)"
+    )

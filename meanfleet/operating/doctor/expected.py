@@ -1,0 +1,112 @@
+"""What meanfleet's nodes need of the graph: topics, types and qualities of service of the interface."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from meanfleet.config import Config, DispatcherConfig
+from meanfleet.robot_config import RobotConfig, RobotOverride, pose_source
+
+from .snapshot import Durability, Endpoint, Reliability
+
+HEADER = "std_msgs/msg/Header"
+POSE_TYPES = {
+    "Odometry": "nav_msgs/msg/Odometry",
+    "PoseWithCovarianceStamped": "geometry_msgs/msg/PoseWithCovarianceStamped",
+    "PoseStamped": "geometry_msgs/msg/PoseStamped",
+}
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One topic of the interface.
+
+    Attributes:
+        name: full name.
+        kind: what it is for: zone, pose, goal, priority, clock, diagnostics or markers.
+        type: of its messages.
+        reader: who of meanfleet subscribes to it; empty: nobody.
+        reliability, durability: what the reader requests.
+        robot: whose it is; empty: the fleet's.
+    """
+
+    name: str
+    kind: str
+    type: str
+    reader: str = ""
+    reliability: Reliability = "reliable"
+    durability: Durability = "volatile"
+    robot: str = ""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """A fleet as its configuration describes it, or, without one, as the graph shows it.
+
+    Attributes:
+        robots: their names.
+        known: whether the names come from a configuration, so that some can be missing.
+        zones: names; empty if not known.
+        namespace: of all nodes, such as /site_a; empty for the root.
+        robot, dispatcher: settings.
+        overrides: what is different for single robots.
+    """
+
+    robots: tuple[str, ...]
+    known: bool
+    zones: tuple[str, ...] = ()
+    namespace: str = ""
+    robot: RobotConfig = field(default_factory=RobotConfig)
+    dispatcher: DispatcherConfig = field(default_factory=DispatcherConfig)
+    overrides: Mapping[str, RobotOverride] = field(default_factory=dict)
+
+    @classmethod
+    def from_config(cls, config: Config, namespace: str = "") -> Expected:
+        """The fleet of a configuration."""
+        overrides = config.fleet.overrides
+        return cls(config.robots, True, config.zones, namespace, config.robot, config.dispatcher, overrides)
+
+    @classmethod
+    def from_graph(cls, publishers: Iterable[Endpoint], namespace: str = "") -> Expected:
+        """Whoever publishes a zone."""
+        return cls(tuple(sorted(zone_publishers(publishers, namespace))), False, namespace=namespace)
+
+    def topics(self) -> list[Topic]:
+        """All topics of the interface."""
+        prefix = f"{self.namespace}/"
+        found = [
+            Topic(f"{prefix}priority_zone", "priority", HEADER, "the robot nodes", "reliable", "transient local"),
+            Topic("/clock", "clock", "rosgraph_msgs/msg/Clock", "nodes on simulated time", "best effort"),
+            Topic(f"{prefix}diagnostics", "diagnostics", "diagnostic_msgs/msg/DiagnosticArray"),
+            Topic(f"{prefix}fleet_markers", "markers", "visualization_msgs/msg/MarkerArray"),
+        ]
+        for robot in self.robots:
+            own = f"{prefix}{robot}/"
+            found += [
+                Topic(f"{own}zone", "zone", HEADER, "the dispatcher", "reliable", "transient local", robot),
+                Topic(f"{own}goal_pose", "goal", "geometry_msgs/msg/PoseStamped", robot=robot),
+            ]
+            # Without a configuration nobody knows where poses come from.
+            if self.known:
+                found.append(self._pose(robot, prefix))
+        return found
+
+    def _pose(self, robot: str, prefix: str) -> Topic:
+        source = pose_source(robot, self.robot, self.overrides.get(robot))
+        name = source.topic if source.topic.startswith("/") else f"{prefix}{source.topic}"
+        reliability: Reliability = "reliable" if source.reliability == "reliable" else "best effort"
+        durability: Durability = "transient local" if source.durability == "transient_local" else "volatile"
+        return Topic(name, "pose", POSE_TYPES[source.type], "the robot nodes", reliability, durability, robot)
+
+
+def zone_publishers(publishers: Iterable[Endpoint], namespace: str) -> dict[str, list[Endpoint]]:
+    """Who publishes NAME/zone under a namespace, by NAME."""
+    prefix = f"{namespace}/"
+    found: dict[str, list[Endpoint]] = {}
+    for endpoint in publishers:
+        if endpoint.topic.startswith(prefix) and endpoint.topic.endswith("/zone"):
+            name = endpoint.topic[len(prefix) : -len("/zone")]
+            if name:
+                found.setdefault(name, []).append(endpoint)
+    return found

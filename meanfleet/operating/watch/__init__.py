@@ -1,0 +1,1 @@
+"""`meanfleet watch`: what the nodes say in diagnostics, put together and shown."""

@@ -1,0 +1,189 @@
+"""What is known of a fleet at work, from the statuses heard so far. No ROS, no terminal."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .statuses import MOST_ZONES, Act, Hold, Status, Tick, World, read_as
+
+REMEMBERED = 200  # ticks
+FRESH_TICKS = 2  # a process of robots that missed more ticks than these is silent
+NOTES = 50  # warnings kept
+
+
+@dataclass
+class Note:
+    """A warning, and how often it came.
+
+    Attributes:
+        at: when it came last [s, wall, monotonic].
+        speaker: who said it.
+        level: warn or error.
+        text: as it was said last.
+        count: how often.
+    """
+
+    at: float
+    speaker: str
+    level: str
+    text: str
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that is wrong now."""
+
+    level: str
+    text: str
+
+
+class FleetState:
+    """Folds statuses into a picture of the present.
+
+    Args:
+        zones: their names; empty: they are numbered.
+        robots: how many there should be; None: not known.
+        began: when watching began [s, wall, monotonic].
+    """
+
+    def __init__(self, zones: Sequence[str] = (), robots: int | None = None, began: float = 0.0) -> None:
+        self._zone_names, self.robots, self.began = tuple(zones), robots, began
+        self.ticks: deque[Tick] = deque(maxlen=REMEMBERED)
+        self.tick_at = began  # [s, wall, monotonic] of the last tick
+        self.period: float | None = None  # [s, ROS time] between the last two ticks
+        self.acts: dict[str, Act] = {}  # the last of every process of robots
+        self.holds: dict[str, Hold] = {}
+        self.world: World | None = None
+        self.clock_error: tuple[float, str] | None = None
+        self.notes: dict[tuple[str, str], Note] = {}
+        self.unreadable = 0
+
+    @property
+    def tick(self) -> Tick | None:
+        """The last one."""
+        return self.ticks[-1] if self.ticks else None
+
+    def add(self, status: Status, now: float) -> bool:
+        """Take in a status heard at `now` [s, wall, monotonic]; True if it was a tick of the dispatcher."""
+        if status.name == "dispatcher":
+            return self._add_tick(status, now)
+        if status.name.startswith("robots "):
+            self._add_robots(status)
+        elif status.name == "world":
+            world = read_as(World, status)
+            self.world = world or self.world
+            self.unreadable += world is None
+        elif status.name == "dispatcher clock":
+            self.clock_error = (now, status.message)
+        if status.level != "ok":
+            self._note(status.name, status.name, status.level, status.message, now)
+        return False
+
+    def _add_tick(self, status: Status, now: float) -> bool:
+        tick = read_as(Tick, status)
+        if tick is None:
+            self.unreadable += 1
+            return False
+        if self.tick is not None:
+            self.period = tick.stamp - self.tick.stamp
+        self.ticks.append(tick)
+        self.tick_at, self.clock_error = now, None
+        if tick.clashes or tick.held:
+            kind = "clash" if tick.clashes else "held"
+            self._note(kind, status.name, "error", status.message, now)
+        elif not tick.complete:
+            self._note("partial", status.name, "warn", status.message, now)
+        return True
+
+    def _add_robots(self, status: Status) -> None:
+        act, hold = read_as(Act, status), read_as(Hold, status)
+        if (
+            act is not None
+            and len(act.robots) == len(act.zones)
+            and max(act.zones, default=0) < (self.zones or MOST_ZONES)
+        ):
+            self.acts[status.name] = act
+            self.holds.pop(status.name, None)
+        elif hold is not None:
+            self.holds[status.name] = hold
+        else:
+            self.unreadable += 1
+
+    def _note(self, kind: str, speaker: str, level: str, text: str, now: float) -> None:
+        old = self.notes.pop((speaker, kind), None)
+        self.notes[speaker, kind] = Note(now, speaker, level, text, old.count + 1 if old else 1)
+        while len(self.notes) > NOTES:
+            del self.notes[next(iter(self.notes))]
+
+    # --- the fleet
+
+    def zone_name(self, zone: int) -> str:
+        """Its name, or its number."""
+        return self._zone_names[zone] if zone < len(self._zone_names) else f"zone {zone}"
+
+    @property
+    def zones(self) -> int:
+        """How many zones there are, as far as is known."""
+        return max(len(self._zone_names), len(self.tick.mean) if self.tick else 0)
+
+    @property
+    def believed(self) -> tuple[float, ...]:
+        """Share of the fleet in every zone as the dispatcher's belief has it; empty before the first tick."""
+        return self.tick.mean if self.tick else ()
+
+    def current(self, act: Act) -> bool:
+        """Whether a process of robots keeps up with the dispatcher."""
+        if self.tick is None or not self.period or self.period < 0:
+            return True
+        return act.stamp >= self.tick.stamp - FRESH_TICKS * self.period
+
+    @property
+    def seen(self) -> tuple[int, ...]:
+        """Robots in every zone as those report that keep up; empty if none does."""
+        counts: Counter[int] = Counter()
+        for act in self.acts.values():
+            if self.current(act):
+                counts.update(act.zones)
+        zones = max(self.zones, max(counts, default=-1) + 1)
+        return tuple(counts[zone] for zone in range(zones)) if counts else ()
+
+    # --- polling
+
+    @property
+    def gather_milliseconds(self) -> tuple[float, float, float]:
+        """Gather latency [ms] of the last tick, and median and 99th percentile of those remembered."""
+        last = 1e3 * np.array([tick.gather_seconds for tick in self.ticks] or [np.nan])
+        return float(last[-1]), float(np.median(last)), float(np.percentile(last, 99))
+
+    def refused(self, ticks: int = 20) -> dict[str, tuple[int, str]]:
+        """Robots asked in vain in the last ticks: how often, and why the last time; the most frequent first."""
+        times: Counter[str] = Counter()
+        reasons: dict[str, str] = {}
+        for tick in list(self.ticks)[-ticks:]:
+            for name, reason in [*((name, "silent") for name in tick.missing), *tick.stale.items()]:
+                times[name] += 1
+                reasons[name] = reason
+        return {name: (count, reasons[name]) for name, count in times.most_common()}
+
+    def as_dict(self) -> dict[str, Any]:
+        """The picture for machines."""
+        tick, (last, median, high) = self.tick, self.gather_milliseconds
+        if tick is None:
+            return {"tick": None}
+        return {
+            "tick": tick.model_dump(mode="json"),
+            "zones": [self.zone_name(zone) for zone in range(max(self.zones, len(self.seen)))],
+            "believed": list(self.believed),
+            "seen": list(self.seen),
+            "reports": {name: {"stamp": act.stamp, "robots": len(act.robots)} for name, act in self.acts.items()},
+            "gather_ms": {"last": last, "p50": median, "p99": high, "ticks": len(self.ticks)},
+            "ledger": tick.ledger,
+            "refused": {name: {"times": times, "reason": why} for name, (times, why) in self.refused().items()},
+            "real_time_factor": self.world.real_time_factor if self.world else None,
+        }

@@ -1,0 +1,1 @@
+"""The recorder: the running graph into a bag."""
