@@ -45,7 +45,8 @@ def pid_of(processes: Processes, robot: str) -> int:
 def standins(processes: Processes) -> StandIns:
     changes = {
         "robot": {"goal_timeout": TIMEOUT, "pose_hold": 10_000.0},
-        "dispatcher": {"gather_timeout": 0.5, "priority_dynamics": "direct"},
+        # Ages count in simulated time, eight times as fast as a busy computer answers.
+        "dispatcher": {"gather_timeout": 1.0, "max_age": 24.0},
     }
     return StandIns(processes, changes, factor=8.0)
 
@@ -78,9 +79,12 @@ def test_a_fleet_of_ten_drives_by_its_file_alone(processes: Processes, standins:
     await_(lambda: recovered(standins), "a goal that was rejected to be taken later")
     seen = ticks(out)
 
+    (told,) = (entry["t"] for entry in standins.log(STUCK) if entry["what"] == "pose")
+
     check_goals(standins)
     check_zones(standins, seen)
-    assert all(tick["complete"] for tick in seen[3:]), "standing robots' poses went stale"
+    # It has told its pose once, long ago; its localisation is there, so it is polled all the same.
+    await_(lambda: any(STUCK in tick["zones"] for tick in ticks(out) if tick["stamp"] > told + 60.0), "the stuck robot")
 
     open_goal = standins.goals(STUCK)[-1]
     assert standins.goal_zone(STUCK, open_goal["goal"]) is not None
@@ -148,7 +152,7 @@ def check_zones(standins: StandIns, seen: list[dict[str, Any]]) -> None:
             recent = held + [at for t, at in path if tick["stamp"] - 20.0 < t <= tick["stamp"] + 10.0]
             assert any(near(pads[zone], at) for at in recent), (name, tick["stamp"], zone, recent)
             heard += 1
-    assert heard >= 5 * len(seen) - 15
+    assert heard >= len(standins.config.robots)
 
 
 def near(pad: list[tuple[float, float]], at: list[float]) -> bool:
