@@ -17,6 +17,7 @@ PACKAGES = (
     "meanfleet.ros",
     "meanfleet.ros.managed",
     "meanfleet.running",
+    "meanfleet.safety",
     "meanfleet.solver",
     "meanfleet.solver.chained",
     "meanfleet.solver.fleet",

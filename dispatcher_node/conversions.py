@@ -6,12 +6,13 @@ from typing import Any
 
 from meanfleet.ros.conversions import diagnostics, to_seconds, zone_header
 
+from .gather import OUT
 from .report import TickReport
 
 
 def zone_sample(message: Any, zones: dict[str, int]) -> tuple[int | None, float]:
-    """Zone index (None: no known zone) and stamp [s] of a robot's std_msgs/Header."""
-    return zones.get(message.frame_id), to_seconds(message.stamp)
+    """Zone index (None: no known zone; OUT: out of service) and stamp [s] of a robot's std_msgs/Header."""
+    return zones.get(message.frame_id) if message.frame_id else OUT, to_seconds(message.stamp)
 
 
 def priority_message(zone_name: str, stamp: float) -> Any:

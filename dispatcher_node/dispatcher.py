@@ -10,7 +10,7 @@ dispatch = dispatcher.decide()       # a_g(t); dispatcher.priority is now s_g(t+
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -52,6 +52,7 @@ class Decision:
         kappa: κ of the Q that was asked at the belief; None if none was.
         belief: what the dispatcher believed when it decided.
         heard: the robots' answers in it, by name.
+        reason: why the priority was held whatever the policy says; empty if it was not.
     """
 
     tick: int
@@ -63,6 +64,7 @@ class Decision:
     kappa: int | None
     belief: Belief
     heard: Mapping[str, Heard]
+    reason: str = ""
 
 
 class Dispatcher:
@@ -83,6 +85,7 @@ class Dispatcher:
         kappa: κ of the filter to ask, one that the bundle holds; None: the bundle's.
         polls_per_tick: robots drawn per tick on average, instead of k; any positive number.
         particles: of the particle observer.
+        exclude: robots that are never drawn. Estimates and belief are of the remaining fleet; k is at most its size.
 
     Raises:
         UserError: k exceeds the number of robots or has no table, or an unknown observer, design or rule.
@@ -104,8 +107,11 @@ class Dispatcher:
         kappa: int | None = None,
         polls_per_tick: float | None = None,
         particles: int = PARTICLES,
+        exclude: Collection[str] = (),
     ) -> None:
-        self.k = k if polls_per_tick is None else min(max(1, round(polls_per_tick)), len(robots))
+        self.excluded = tuple(name for name in robots if name in exclude)
+        left = max(len(robots) - len(self.excluded), 1)
+        self.k = min(k if polls_per_tick is None else max(1, round(polls_per_tick)), left)
         check_polling(bundle, len(robots), k, observer, rho, polls_per_tick, kappa=kappa)
         if rule not in RULES:
             raise UserError(f"rule {rule!r} is unknown: choose from {', '.join(RULES)}")
@@ -114,16 +120,15 @@ class Dispatcher:
         streams = np.random.SeedSequence(seed).spawn(3)
         self._draws, self._steering, self._choices = (np.random.default_rng(stream) for stream in streams)
         design = simple_design(sampling) if isinstance(sampling, str) else sampling
-        self.polling = Polling(len(robots), self.k, design, polls_per_tick)
-        self._observer = partial(
-            make_observer, bundle=bundle, robots=len(robots), k=self.k, rho=rho, seed=seed, particles=particles
-        )
-        self.belief = self._observer(observer)
+        self._index = {name: i for i, name in enumerate(self.robots)}
+        out = [self._index[name] for name in self.excluded]
+        self.polling = Polling(len(robots), self.k, design, polls_per_tick, out)
+        self._observer = partial(make_observer, bundle=bundle, k=self.k, rho=rho, seed=seed, particles=particles)
+        self.belief = self._observer(observer, robots=left)
         start = self._from_law(bundle.game.start_priority)
         self.priority = start if priority is None else priority
         self.tick = 0
         self.last: Decision | None = None
-        self._index = {name: i for i, name in enumerate(self.robots)}
         self._samples: dict[str, tuple[int, int]] = {}
 
     @property
@@ -168,8 +173,15 @@ class Dispatcher:
             if 0 <= age <= self.reach and self.polling.roster.hear(self._index[name], zone, self.tick, age):
                 self._samples[name] = (zone, age)
 
-    def decide(self) -> int:
+    @property
+    def polls_all(self) -> bool:
+        """Whether every tick polls all robots that are not excluded."""
+        return self.polling.budget is None and self.k + len(self.excluded) == len(self.robots)
+
+    def decide(self, reason: str = "") -> int:
         """Choose a_g from the priority and what is known of the fleet, set the next priority, and return a_g.
+
+        With a `reason` not to change the priority it is held, and the belief goes on.
 
         Without memory and with m samples, the table of the largest k' ≤ m decides, on k' of them; a belief decides with
         whatever came. Where no table serves, or none of the robots asked has answered, nothing is decided: a_g = s_g,
@@ -186,12 +198,16 @@ class Dispatcher:
             histogram = sum((s.counts for s in samples if s.age == 0), np.zeros(self.bundle.game.zones, np.int64))
             table_k = None
         dispatch, table_k, kappa = self._choose(histogram, table_k)
+        if reason:
+            dispatch, table_k, kappa = priority % self.bundle.game.dispatches, None, None
         self.belief.predict(priority)
         following = self._steer(dispatch)  # drawn in any case: the stream does not depend on who answered
-        if table_k is not None or kappa is not None or self.rule != "learned":
+        if not reason and (table_k is not None or kappa is not None or self.rule != "learned"):
             self.priority = following
         counts = tuple(histogram.tolist())
-        self.last = Decision(self.tick, priority, counts, table_k, dispatch, self.priority, kappa, belief, heard)
+        self.last = Decision(
+            self.tick, priority, counts, table_k, dispatch, self.priority, kappa, belief, heard, reason
+        )
         self.tick += 1
         return dispatch
 
@@ -257,6 +273,7 @@ class Dispatcher:
             "observer": self.observer,
             "belief": self.belief.state(),
             "polling": self.polling.state(),
+            "excluded": list(self.excluded),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -272,7 +289,8 @@ class Dispatcher:
             restored = [np.random.default_rng(0) for _ in streams]  # all or nothing
             for stream, value in zip(restored, streams, strict=True):
                 stream.bit_generator.state = value
-            belief = handed_over(self._observer(state["observer"]).restored(state["belief"]), self.belief)
+            left = max(len(self.robots) - len(state.get("excluded", ())), 1)
+            belief = handed_over(self._observer(state["observer"], robots=left).restored(state["belief"]), self.belief)
             polling = self.polling.restored(state["polling"], self.bundle.game.zones)
         except (KeyError, TypeError, ValueError, UserError) as error:
             raise ValueError(f"no dispatcher state: {error}") from None

@@ -10,6 +10,9 @@ from collections.abc import Callable, Sequence
 CHANCE = 0.5
 """Share of the time left when a robot is asked, after which it is replaced if it has said nothing."""
 
+OUT = -1
+"""What a robot out of service tells instead of a zone."""
+
 
 class Gather:
     """Collects up to k fresh zones before a deadline.
@@ -48,18 +51,25 @@ class Gather:
     def receive(self, name: str, zone: int | None, age: float, ticks: int = 0, count: int = 1) -> None:
         """Store a message of an asked robot: its zone index (None: no known zone) and its age [s] and in ticks.
 
+        OUT instead of a zone says that the robot is out of service: it is replaced, whatever it said before.
+
         `count` messages came, of which this is the latest.
 
         A stale robot is replaced, but its zone is kept as `late` while a belief can use it. A later valid message of
         the same robot replaces an earlier one; stamps from the future beyond `max_age` are as wrong as stale ones.
         """
         self.messages[name] = self.messages.get(name, 0) + count
-        if zone is None:
+        if zone == OUT:
+            for told in (self.zones, self.late, self.ages):
+                told.pop(name, None)
+            reason, zone = "out of service", None
+        elif zone is None:
             reason = "unknown zone"
         elif abs(age) > self.max_age:
             reason = "stale" if age > 0 else "from the future"
         else:
-            self.zones[name], self.ages[name] = zone, ticks
+            # A dispatcher that knows of no earlier tick takes a fresh sample as one of this tick.
+            self.zones[name], self.ages[name] = zone, min(ticks, self._reach)
             self.rejected.pop(name, None)
             self.late.pop(name, None)
             return

@@ -4,6 +4,10 @@ Every tick: draw robots, subscribe to their zones, gather until all answered or 
 and the stale), decide, publish the priority, destroy the subscriptions (which stay if all robots are polled). An
 observer with a belief takes in stale samples too, with their age. When nobody answers, the priority is held.
 
+Mode shadow: it decides all the same, and publishes the priority to priority_zone/shadow, so it may run beside a
+dispatcher that steers. An emergency stop (topic estop, which its service presses and releases for everybody; see
+meanfleet.safety.stop) and `safety.min_hold` hold the priority; diagnostics say the reason.
+
 A managed node: inactive, it publishes no priority and keeps what it knows; every activation refuses to start beside
 another dispatcher that is active.
 
@@ -18,14 +22,17 @@ Parameters, those with * changing between two ticks (`ros2 param set /dispatcher
     sampling* (string, ""): uniform, oldest, stratified, nearest or weighted; empty: as the configuration says.
     rho* (double, 0): share of the belief that survives a tick; 0: as the configuration or the policy says.
     kappa* (int, 0): κ of the policy's filter to ask; 0: as the policy says.
+    mode* (string, ""): shadow, advise or run; empty: as the configuration says.
+    exclude* (string[], []): robots that are not polled; empty: as the configuration says; ['']: none.
     checkpoint (string, ""): file in which the state is kept; an existing one is resumed.
     startup_timeout (double, 20): [s, wall] to wait for all robots before the first tick.
     autostart (bool, true): configure and activate itself; false: wait for a lifecycle manager.
 
-Subscribes: <robot>/zone (std_msgs/Header), k of them per tick, latched.
-Publishes: priority_zone (std_msgs/Header, latched), diagnostics (diagnostic_msgs/DiagnosticArray): the tick with its
-samples, their ages and weights, the belief, its entropy, effective sample size and surprise, the decision, and the
-ledger of how all ticks ended.
+Subscribes: <robot>/zone (std_msgs/Header), k of them per tick, latched; estop (std_msgs/Bool, latched).
+Publishes: priority_zone (std_msgs/Header, latched; in mode shadow priority_zone/shadow), estop when pressed,
+diagnostics (diagnostic_msgs/DiagnosticArray): the tick with its samples, their ages and weights, the belief, its
+entropy, effective sample size and surprise, the decision or the reason to hold, and the ledger of how all ticks ended.
+Serves: ~/estop (std_srvs/SetBool).
 """
 
 from __future__ import annotations
@@ -33,7 +40,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
@@ -43,11 +50,14 @@ from meanfleet.errors import UserError
 from meanfleet.ros.conversions import diagnostics
 from meanfleet.ros.managed.node import ManagedNode
 from meanfleet.ros.node import DIAGNOSTICS, LATCHED, LEASE_SECONDS, Signals, refuse_second, run
+from meanfleet.safety import SHADOW, Stop
+from meanfleet.safety.node import StopLine
 
 from .checkpoint import Checkpoint
 from .conversions import priority_message, report_message, zone_sample
 from .dispatcher import Dispatcher
 from .gather import Gather
+from .holding import Holding
 from .lines import Lines
 from .parameters import PARAMETERS, dispatcher_from
 from .report import Ledger, tick_report
@@ -56,6 +66,14 @@ from .schedule import Due, Schedule
 WAIT = 0.02  # [s, wall] longest wait between two looks at the clock
 STALL_PERIOD = 5.0  # [s, wall] between two complaints about a clock that stands still
 PATIENCE = 2.0  # [s, wall] with a silent second dispatcher when activated from outside, where somebody waits
+
+
+@dataclass(frozen=True)
+class Change:
+    """What new parameters make of the node."""
+
+    dispatcher: Dispatcher
+    mode: str
 
 
 class DispatcherNode(ManagedNode):
@@ -67,6 +85,7 @@ class DispatcherNode(ManagedNode):
         self.lines = Lines(self._subscribe, self.destroy_subscription, self._store)
         self.gather: Gather | None = None
         self.checkpoint: Checkpoint | None = None
+        self.stop = Stop()
         self.stamp, self.started, self.stall_told = 0.0, False, 0.0
 
     def build(self) -> None:
@@ -74,8 +93,11 @@ class DispatcherNode(ManagedNode):
         values = self.values()
         self.config = self.configuration()
         self.dispatcher = dispatcher_from(values, self.config, self.policies(self.config))
+        self.mode = values["mode"] or self.config.safety.mode
         self.zone_index = {name: i for i, name in enumerate(self.config.zones)}
         self.ledger, self.schedule, self.started = Ledger(), Schedule(self.config.dispatcher.tick), False
+        self.holding = Holding(self.config.safety.min_hold)
+        self.stop_line = StopLine(self, self.stop, fleet=True)
         if values["checkpoint"]:
             self.checkpoint = Checkpoint(values["checkpoint"])
             self._resume(self.checkpoint)
@@ -84,8 +106,8 @@ class DispatcherNode(ManagedNode):
     def begin(self) -> None:
         """Activate: take the priority's topic."""
         patience = LEASE_SECONDS if self.starting else PATIENCE
-        refuse_second(self, Header, "priority_zone", "another dispatcher", self.stopped, patience)
-        self.priority_publisher = self.create_publisher(Header, "priority_zone", LATCHED)
+        refuse_second(self, Header, self.topic, "another dispatcher", self.stopped, patience)
+        self.priority_publisher = self.create_publisher(Header, self.topic, LATCHED)
         self.deadline = time.monotonic() + self.get_parameter("startup_timeout").value
         self.schedule.restart()
 
@@ -95,6 +117,9 @@ class DispatcherNode(ManagedNode):
             self._end_gather()
             self.ledger.note("skipped")
         self.lines.close()
+        self._leave_topic()
+
+    def _leave_topic(self) -> None:
         if self.priority_publisher is not None:
             self.destroy_publisher(self.priority_publisher)
             self.priority_publisher = None
@@ -111,23 +136,38 @@ class DispatcherNode(ManagedNode):
         """Whether no tick is being gathered."""
         return self.gather is None
 
-    def prepare(self, values: Mapping[str, Any], changed: Iterable[str]) -> Dispatcher:
-        """Another dispatcher for new parameters, on a bundle that is loaded and checked whole."""
-        latest = self.dispatcher if self.pending is None else self.pending
-        bundle = self.load_policies(values["policy"], self.config) if "policy" in changed else latest.bundle
-        return dispatcher_from(values, self.config, bundle)
+    @property
+    def topic(self) -> str:
+        """Where the priority is published."""
+        return _topic(self.mode)
 
-    def put(self, prepared: Dispatcher) -> None:
+    def prepare(self, values: Mapping[str, Any], changed: Iterable[str]) -> Change:
+        """Another dispatcher for new parameters, on a bundle that is loaded and checked whole."""
+        latest = self.dispatcher if self.pending is None else self.pending.dispatcher
+        bundle = self.load_policies(values["policy"], self.config) if "policy" in changed else latest.bundle
+        mode = values["mode"] or self.config.safety.mode
+        if self.active and _topic(mode) != self.topic:
+            refuse_second(self, Header, _topic(mode), "another dispatcher", self.stopped, PATIENCE)
+        return Change(dispatcher_from(values, self.config, bundle), mode)
+
+    def put(self, prepared: Change) -> None:
         """Let it go on in the place of the present one."""
-        prepared.take_over(self.dispatcher)
-        self.dispatcher = prepared
+        new = prepared.dispatcher
+        new.take_over(self.dispatcher)
+        self.dispatcher, before, self.mode = new, self.topic, prepared.mode
+        self.lines.close()  # of those who are excluded now
+        if self.active and self.topic != before:
+            self._leave_topic()
+            self.priority_publisher = self.create_publisher(Header, self.topic, LATCHED)
+        out = f", without {', '.join(new.excluded)}" if new.excluded else ""
         self.get_logger().info(
-            f"from tick {prepared.tick} on: k = {prepared.k}, rule {prepared.rule}, observer {prepared.observer}, "
-            f"sampling {prepared.polling.design.name}, policy {prepared.bundle.digest[:12]}"
+            f"from tick {new.tick} on: mode {self.mode}, k = {new.k}{out}, rule {new.rule}, observer {new.observer}, "
+            f"sampling {new.polling.design.name}, policy {new.bundle.digest[:12]}"
         )
 
     def act(self) -> float:
         """Begin, continue or end a tick."""
+        self.stop_line.look()
         if self.gather is not None:
             return self._continue(self.gather)
         if not self.started:
@@ -151,14 +191,13 @@ class DispatcherNode(ManagedNode):
 
     def _wait_for_robots(self) -> float:
         """Count the robots whose zone topic has a publisher; begin when all have, or the time is up."""
-        seen = sum(self.count_publishers(f"{name}/zone") > 0 for name in self.config.robots)
-        if seen == len(self.config.robots) or time.monotonic() > self.deadline:
+        expected = [name for name in self.config.robots if name not in self.dispatcher.excluded]
+        seen = sum(self.count_publishers(f"{name}/zone") > 0 for name in expected)
+        if seen == len(expected) or time.monotonic() > self.deadline:
             self.started = True
-            self.get_logger().info(f"{seen} of {len(self.config.robots)} robots found, first tick follows")
+            self.get_logger().info(f"{seen} of {len(expected)} robots found, first tick follows")
             return 0.0
-        self.get_logger().info(
-            f"waiting for robots: {seen} of {len(self.config.robots)} found", throttle_duration_sec=2.0
-        )
+        self.get_logger().info(f"waiting for robots: {seen} of {len(expected)} found", throttle_duration_sec=2.0)
         return 0.1
 
     def _begin(self, due: Due) -> None:
@@ -194,28 +233,35 @@ class DispatcherNode(ManagedNode):
         return 0.0
 
     def _end_gather(self) -> None:
-        self.lines.end(keep=self.dispatcher.k == len(self.config.robots))
+        self.lines.end(keep=self.dispatcher.polls_all)
         self.gather = None
 
     def _decide(self, gather: Gather, gather_seconds: float) -> None:
         self.dispatcher.observe(gather.zones | gather.late, gather.ages)
-        self.dispatcher.decide()
+        self.dispatcher.decide(self._reason_to_hold())
         decision = self.dispatcher.last
         assert decision is not None
-        clashes = max(self.count_publishers("priority_zone") - 1, 0)
-        report = tick_report(
-            gather, decision, self.dispatcher, self.config.zones, self.stamp, gather_seconds, self.ledger, clashes
-        )
+        clashes = max(self.count_publishers(self.topic) - 1, 0)
+        told = (self.ledger, clashes, self.mode)
+        report = tick_report(gather, decision, self.dispatcher, self.config.zones, self.stamp, gather_seconds, *told)
         self._keep()
         self.priority_publisher.publish(priority_message(self.config.zones[decision.priority], self.stamp))
         self.diagnostics.publish(report_message(report))
         if report.level != "ok":
             self.get_logger().warning(report.message, throttle_duration_sec=5.0)
+        elif self.mode == "shadow":
+            self.get_logger().info(f"{report.message}, would steer to {report.dispatch}")
+
+    def _reason_to_hold(self) -> str:
+        one = self.dispatcher
+        nobody = len(one.excluded) == len(one.robots)
+        return self.holding.reason(one.priority, self.stamp, self.config.dispatcher.tick, self.stop.stopped, nobody)
 
     def _keep(self) -> None:
         """Write the checkpoint, before anybody hears of the tick: a restart then never tells one twice."""
         if self.checkpoint is not None:
-            wrong = self.checkpoint.write(self.dispatcher.state() | {"ledger": asdict(self.ledger)})
+            said = {"ledger": asdict(self.ledger), "estop": self.stop_line.said}
+            wrong = self.checkpoint.write(self.dispatcher.state() | said)
             if wrong:
                 self.get_logger().error(wrong, throttle_duration_sec=5.0)
 
@@ -231,6 +277,13 @@ class DispatcherNode(ManagedNode):
         self.get_logger().info(
             f"resuming at tick {self.dispatcher.tick} with priority {self.config.zones[self.dispatcher.priority]}"
         )
+        if state.get("estop"):
+            self.stop_line.say(True)
+            self.get_logger().warning("the emergency stop that this dispatcher had pressed is still on")
+
+
+def _topic(mode: str) -> str:
+    return "priority_zone" + (SHADOW if mode == "shadow" else "")
 
 
 def main() -> None:

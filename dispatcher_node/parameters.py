@@ -7,7 +7,7 @@ from typing import Any
 
 from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config
-from meanfleet.ros.parameters import AUTOSTART, CONFIG, POLICY, N, ParameterSpec
+from meanfleet.ros.parameters import AUTOSTART, CONFIG, EXCLUDE, MODE, POLICY, N, ParameterSpec
 
 from .dispatcher import RULES, Dispatcher
 from .observers import OBSERVERS
@@ -44,6 +44,8 @@ PARAMETERS: tuple[ParameterSpec, ...] = (
         effect="between ticks",
     ),
     ParameterSpec("kappa", 0, "κ of the policy's filter to ask; 0: as the policy says", low=0, effect="between ticks"),
+    MODE,
+    EXCLUDE,
     ParameterSpec("checkpoint", "", "file in which the state is kept; an existing one is resumed; empty: none"),
     ParameterSpec("startup_timeout", 20.0, "[s, wall] to wait for all robots before the first tick", low=0),
     AUTOSTART,
@@ -62,5 +64,6 @@ def dispatcher_from(values: Mapping[str, Any], config: Config, bundle: PolicyBun
         values["sampling"],
         values["rho"] or None,
         values["kappa"] or None,
+        tuple(values["exclude"] or ()),
     )
     return steering.dispatcher(config, bundle, values["seed"], values["rule"])

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from .dispatcher import Decision, Dispatcher
 from .gather import Gather
+from .holding import MIN_HOLD, REASONS
 
 Outcome = Literal["complete", "partial", "held", "skipped"]
 
@@ -56,6 +57,9 @@ class TickReport:
         skipped: ticks so far, and `ledger`: how all of them ended, this one included (`Ledger`).
         polls_per_tick: budget that `k` of each tick comes from; None: k is fixed.
         clashes: other publishers of the priority seen in the graph.
+        mode: shadow, advise or run.
+        reason: why the priority was held whatever the policy says (`REASONS`); empty if it was not.
+        excluded: robots that are not polled.
         kappa: κ of the filter asked at the belief; None if none was.
         heard: the answers the decision used, by robot: zone, age in ticks, weight.
         belief: Dirichlet weights per zone when it decided; `mean`, `entropy`, `effective`, `surprise`, `rho` as in
@@ -93,25 +97,31 @@ class TickReport:
     effective: float
     surprise: float
     rho: float
-    polls_per_tick: float | None
+    polls_per_tick: float | None = None
+    mode: str = "run"
+    reason: str = ""
+    excluded: tuple[str, ...] = ()
 
     @property
     def held(self) -> bool:
-        """Whether the priority was held for lack of samples, or by rule."""
-        return _held(self.rule, self.table_k, self.kappa)
+        """Whether the priority was held for lack of samples, by rule or for a reason of safety."""
+        return bool(self.reason) or _held(self.rule, self.table_k, self.kappa)
 
     @property
     def level(self) -> str:
-        """ok: complete; warn: decided on fewer; error: held for lack of samples, or somebody else steers as well."""
-        if self.clashes or (self.held and self.rule != "hold"):
+        """ok: complete; warn: decided on fewer, or stopped; error: held without samples, or somebody else steers."""
+        if self.clashes or (self.held and not self.reason and self.rule != "hold"):
             return "error"
-        return "ok" if self.complete else "warn"
+        return "ok" if self.complete and self.reason in ("", MIN_HOLD) else "warn"
 
     @property
     def message(self) -> str:
         """The tick in one line."""
-        text = f"tick {self.tick}: priority {self.priority}, {self.answered}/{self.k} robots answered"
-        if self.held:
+        text = "shadow, " if self.mode == "shadow" else ""
+        text += f"tick {self.tick}: priority {self.priority}, {self.answered}/{self.k} robots answered"
+        if self.reason:
+            text += f", holding: {REASONS[self.reason]}"
+        elif self.held:
             text += ", holding"
         elif self.kappa is not None:
             text += f", belief worth {self.effective:.1f} robots"
@@ -135,10 +145,11 @@ def tick_report(
     gather_seconds: float,
     ledger: Ledger,
     clashes: int,
+    mode: str = "run",
 ) -> TickReport:
     """Put a tick's gathering and decision together, and note its outcome in the ledger."""
     belief = decision.belief
-    ledger.note(_outcome(gather, decision, dispatcher.rule))
+    ledger.note("held" if decision.reason else _outcome(gather, decision, dispatcher.rule))
     return TickReport(
         tick=decision.tick,
         stamp=stamp,
@@ -172,6 +183,9 @@ def tick_report(
         surprise=belief.surprise,
         rho=belief.rho,
         polls_per_tick=None if dispatcher.polling.budget is None else dispatcher.polling.budget.per_tick,
+        mode=mode,
+        reason=decision.reason,
+        excluded=dispatcher.excluded,
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config
+from meanfleet.safety import excluded
 
 from .dispatcher import Dispatcher, Rule, check_polling
 from .sampling import design_from_config
@@ -21,6 +22,7 @@ class Steering:
         sampling: uniform, oldest, stratified, nearest or weighted.
         rho: share of the belief that survives a tick.
         kappa: κ of the policy's filter to ask.
+        exclude: robots that are not polled; "" in it names nobody.
     """
 
     k: int | None = None
@@ -28,6 +30,7 @@ class Steering:
     sampling: str = ""
     rho: float | None = None
     kappa: int | None = None
+    exclude: tuple[str, ...] = ()
 
     def polls_per_tick(self, config: Config) -> float | None:
         """What the configuration's budget allows per tick; None: k counts."""
@@ -70,5 +73,6 @@ class Steering:
             rho=settings.rho if self.rho is None else self.rho,
             kappa=self.kappa,
             polls_per_tick=self.polls_per_tick(config),
+            exclude=excluded(self.exclude, config),
             particles=settings.particles,
         )

@@ -147,6 +147,24 @@ class DispatcherConfig(Section):
         return self
 
 
+class SafetyConfig(Section):
+    """Who may move robots, and when. Times in [s, ROS time]."""
+
+    mode: Literal["shadow", "advise", "run"] = "run"
+    confirm_for: Positive | None = Field(None, description="[s] a confirm lasts; None: as long as the priority stays")
+    min_hold: NonNegative = Field(0.0, description="[s] a priority stays at least")
+    exclude: tuple[str, ...] = Field((), description="robots that are neither polled nor sent goals")
+    battery_low: float | None = Field(None, gt=0, lt=1, description="share below which a robot is out of service")
+    battery_back: float | None = Field(None, gt=0, le=1, description="share with which it is back; None: low + 0.1")
+    battery_topic: str = Field("battery_state", description="<robot>/…, sensor_msgs/BatteryState")
+
+    @model_validator(mode="after")
+    def _back_is_above_low(self) -> Self:
+        if self.battery_back is not None and self.battery_back < (self.battery_low or 0.0):
+            raise ValueError("battery_back must be at least battery_low, or robots come and go")
+        return self
+
+
 class LayoutConfig(Section):
     """The ring warehouse: slots in rows, a one-way lane on either side of each row. Lengths in [m]."""
 
@@ -220,13 +238,14 @@ class SolverConfig(Section):
 
 
 class Config(Section):
-    """Everything: zones, fleet, game, dispatcher, robots, world, solver."""
+    """Everything: zones, fleet, game, dispatcher, robots, safety, world, solver."""
 
     zones: tuple[Name, ...] = Field(min_length=1)
     fleet: FleetConfig
     game: GameConfig = GameConfig()
     dispatcher: DispatcherConfig = DispatcherConfig()
     robot: RobotConfig = RobotConfig()
+    safety: SafetyConfig = SafetyConfig()
     world: WorldConfig = WorldConfig()
     solver: SolverConfig = SolverConfig()
     frames: FramesConfig = FramesConfig()
@@ -257,11 +276,13 @@ class Config(Section):
                 f"robot.heartbeat: {self.robot.heartbeat} s is more than half of dispatcher.max_age "
                 f"({self.dispatcher.max_age} s), so samples of healthy robots would be dropped as stale"
             )
-        strangers = [name for name in self.dispatcher.probabilities if name not in set(self.robots)]
-        if strangers:
-            raise ValueError(
-                f"dispatcher.probabilities: {strangers[0]!r} is not in the fleet{suggestion(strangers[0], self.robots)}"
-            )
+        for key, named in (
+            ("dispatcher.probabilities", self.dispatcher.probabilities),
+            ("safety.exclude", self.safety.exclude),
+        ):
+            strangers = [name for name in named if name not in set(self.robots)]
+            if strangers:
+                raise ValueError(f"{key}: {strangers[0]!r} is not in the fleet{suggestion(strangers[0], self.robots)}")
         if self.dispatcher.probabilities and not any(
             self.dispatcher.probabilities.get(name, 1.0) > 0 for name in self.robots
         ):

@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 from .config import Config
 from .errors import UserError
 from .robot_config import node_name
+from .safety import SHADOW
 
 VERSION = "0.2.0"
 ROOT = "/meanfleet"
@@ -65,25 +66,31 @@ def rights(config: Config, namespace: str = "/", each: bool = False) -> tuple[Ri
         raise UserError(f"namespace {namespace!r}: expected / or names after slashes, such as /site_a")
     names, base = config.robots, namespace.rstrip("/")
 
-    def allow(enclave: str, node: str, publish: list[str], subscribe: list[str], managed: bool = False) -> Rights:
+    def allow(
+        enclave: str,
+        node: str,
+        publish: list[str],
+        subscribe: list[str],
+        services: tuple[str, ...] = (),
+        managed: bool = False,
+    ) -> Rights:
         own = f"{base}/{node}"
         sent = [f"{base}/{topic}" for topic in publish] + ["/parameter_events", "/rosout"]
         sent += [f"{own}/transition_event"] if managed else []
         heard = ["/clock", *(topic if topic.startswith("/") else f"{base}/{topic}" for topic in subscribe)]
-        offered = (f"{own}/{service}" for service in (*PARAMETERS, *(LIFECYCLE if managed else ())))
+        offered = (f"{own}/{service}" for service in (*PARAMETERS, *services, *(LIFECYCLE if managed else ())))
         return Rights(f"{ROOT}/{enclave}", node, _sorted(sent), _sorted(heard), _sorted(offered))
 
     def robots(enclave: str, some: tuple[str, ...]) -> Rights:
-        told = [f"{name}/{topic}" for name in some for topic in ("zone", "goal_pose")]
+        told = [f"{name}/{topic}" for name in some for topic in ("zone", "goal_pose", f"goal_pose{SHADOW}")]
         seen = [config.pose_source(name).topic for name in some]
-        return allow(
-            enclave,
-            node_name(some) if each else "robots",
-            ["diagnostics", *told],
-            ["priority_zone", *seen],
-            managed=True,
-        )
+        if config.safety.battery_low is not None:
+            seen += [f"{name}/{config.safety.battery_topic}" for name in some]
+        steered = ["priority_zone", f"priority_zone{SHADOW}", "estop"]
+        node = node_name(some) if each else "robots"
+        return allow(enclave, node, ["diagnostics", *told], [*steered, *seen], ("estop", "confirm"), managed=True)
 
+    priority = ["priority_zone", f"priority_zone{SHADOW}"]
     zones, goals = ([f"{name}/{topic}" for name in names] for topic in ("zone", "goal_pose"))
     poses = [config.pose_source(name).topic for name in names]
     world = allow(
@@ -94,7 +101,14 @@ def rights(config: Config, namespace: str = "/", each: bool = False) -> tuple[Ri
     )
     return (
         # The dispatcher also listens to its own topic: a second publisher there is an error it reports.
-        allow("dispatcher", "dispatcher", ["diagnostics", "priority_zone"], ["priority_zone", *zones], managed=True),
+        allow(
+            "dispatcher",
+            "dispatcher",
+            ["diagnostics", "estop", *priority],
+            ["estop", *priority, *zones],
+            ("estop",),
+            managed=True,
+        ),
         *([robots(f"robots/{name}", (name,)) for name in names] if each else [robots("robots", names)]),
         allow("monitor", "monitor", [], ["diagnostics"]),
         allow("recorder", "recorder", [], ["diagnostics", "priority_zone", *zones, *goals, *poses]),

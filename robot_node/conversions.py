@@ -26,8 +26,9 @@ def planar_pose(message: Any, kind: str) -> tuple[str, tuple[float, float, float
     """Frame, (x [m], y [m], yaw [rad]) and stamp [s] of a pose message of a type in `POSE_TYPES`."""
     pose = POSE_TYPES[kind][1](message)
     turn = pose.orientation
-    # Yaw of a quaternion in general (REP 103: about z, counter-clockwise).
+    # Yaw of a quaternion in general (REP 103: about z, counter-clockwise); of none, as some drivers send it, 0.
     yaw = math.atan2(2 * (turn.w * turn.z + turn.x * turn.y), 1 - 2 * (turn.y**2 + turn.z**2))
+    yaw = yaw if math.isfinite(yaw) else 0.0
     return message.header.frame_id, (pose.position.x, pose.position.y, yaw), to_seconds(message.header.stamp)
 
 

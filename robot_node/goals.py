@@ -8,6 +8,8 @@ fleet, or of one that stands where it was not sent to; avoiding those is the nav
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -51,8 +53,9 @@ class Goals:
         due = np.flatnonzero((self._zone != NONE) & ((waited >= self.timeout) | (waited < 0)))
         return list(zip(due.tolist(), self._zone[due].tolist(), strict=True))
 
-    def drop(self) -> list[int]:
-        """Give all goals up; returns the robots that were driving."""
-        driving = np.flatnonzero(self._zone != NONE).tolist()
-        self._zone[:] = NONE
+    def drop(self, robots: Iterable[int] | None = None) -> list[int]:
+        """Give goals up, of these robots or of all; returns those that were driving."""
+        some = np.arange(len(self._zone)) if robots is None else np.array(list(robots), dtype=np.int64)
+        driving: list[int] = some[self._zone[some] != NONE].tolist()
+        self._zone[some] = NONE
         return driving

@@ -4,24 +4,36 @@ Each robot reports its zone and, at every tick of the dispatcher, draws a move f
 to its slot of the zone that the move leads to. Without a priority for `robot.priority_timeout` it holds its zone, and
 also while more than one node publishes the priority.
 
+Mode shadow: moves are drawn and goals published to <robot>/goal_pose/shadow alone; the priority is taken from
+priority_zone/shadow while somebody publishes that. Mode advise: robots act on a priority after a call of ~/confirm,
+which lasts while the priority stays, or for `safety.confirm_for`; diagnostics say what awaits one.
+
+An emergency stop (topic estop, or this node's service; see meanfleet.safety.stop) sends every robot its present pose as
+goal, and nothing more until it is released. A node that starts listens for one before it sends goals. Robots that are
+excluded, or whose battery is low, get no other goal than that; they tell an empty zone, so that they are not polled.
+
 A managed node: inactive, it keeps track of positions but reports no zone and sends no goal, so the dispatcher polls
 others instead. With several such processes on one domain give each a node name (`__node:=robots_07`).
 
-Parameters, the one with * changing between two ticks:
+Parameters, those with * changing between two ticks:
     config (string): configuration (YAML).
     policy* (string): policy bundle (.npz); set it again to load a file that was replaced.
     n (int, 0): robots of the fleet; 0: as the configuration says.
     robots (string[], []): names of the robots of this process; empty: the whole fleet.
     seed (int, 0): every robot draws from its own stream of this seed.
+    mode* (string, ""): shadow, advise or run; empty: as the configuration says.
+    exclude* (string[], []): robots that get no goals; empty: as the configuration says; ['']: none.
     autostart (bool, true): configure and activate itself; false: wait for a lifecycle manager.
 
-Subscribes: priority_zone (std_msgs/Header, latched), <robot>/odom or what robot.pose_topic, pose_type,
-    pose_reliability and pose_durability say. A pose in a frame that the configuration does not know is refused. While
-    a pose's publisher is there and silent, the pose stays true for robot.pose_hold.
-Publishes: <robot>/zone (std_msgs/Header, latched, on change and as heartbeat), <robot>/goal_pose
-    (geometry_msgs/PoseStamped, on change, and again every robot.goal_timeout until it is reached; with
-    robot.cancel_on_stop a robot's own pose when the node stops while it drives), diagnostics
+Subscribes: priority_zone and priority_zone/shadow (std_msgs/Header, latched), <robot>/odom or what robot.pose_topic,
+    pose_type, pose_reliability and pose_durability say, estop (std_msgs/Bool, latched), with safety.battery_low
+    <robot>/battery_state (sensor_msgs/BatteryState). A pose in a frame that the configuration does not know is refused.
+    While a pose's publisher is there and silent, the pose stays true for robot.pose_hold.
+Publishes: <robot>/zone (std_msgs/Header, latched, on change and as heartbeat; empty: out of service), <robot>/goal_pose
+    or <robot>/goal_pose/shadow (geometry_msgs/PoseStamped, on change, and again every robot.goal_timeout until it is
+    reached; with robot.cancel_on_stop a robot's own pose when the node stops while it drives), diagnostics
     (diagnostic_msgs/DiagnosticArray, every tick).
+Serves: ~/estop (std_srvs/SetBool), ~/confirm (std_srvs/Trigger).
 """
 
 from __future__ import annotations
@@ -29,12 +41,17 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped
 from rclpy.duration import Duration
+from rclpy.qos import qos_profile_sensor_data
+from sensor_msgs.msg import BatteryState
 from std_msgs.msg import Header
+from std_srvs.srv import Trigger
 
 from meanfleet.bundle import PolicyBundle
 from meanfleet.errors import UserError, suggestion
@@ -42,17 +59,33 @@ from meanfleet.floor import floor_of
 from meanfleet.ros.conversions import diagnostics, to_seconds, zone_header
 from meanfleet.ros.managed.node import ManagedNode
 from meanfleet.ros.node import DIAGNOSTICS, GOAL, LATCHED, Signals, run
+from meanfleet.safety import SHADOW, Stop, excluded
+from meanfleet.safety.node import StopLine
 
+from .confirmation import Confirmation
 from .conversions import POSE_TYPES, goal_message, planar_pose, pose_quality
 from .frames import Frames
 from .goals import Goals
+from .halt import Halt
 from .parameters import PARAMETERS
+from .service import Service
 from .team import Team
 
 FLUSH = 0.02  # [s, wall] between two looks at new positions
 LOOK = 0.1  # [s, wall] between two looks for a second dispatcher
 ACKNOWLEDGED = 1.0  # [s, wall] for a robot to have its last goal before the publisher goes
 CLASH_PERIOD = 1.0  # [s, wall] between two reports of one
+STOP_PERIOD = 1.0  # [s, wall] between two reports of an emergency stop
+PRIORITY = "priority_zone"
+
+
+@dataclass(frozen=True)
+class Change:
+    """What new parameters make of the node."""
+
+    bundle: PolicyBundle
+    mode: str
+    excluded: tuple[str, ...]
 
 
 class RobotNode(ManagedNode):
@@ -60,23 +93,24 @@ class RobotNode(ManagedNode):
 
     def __init__(self, stopped: Signals) -> None:
         super().__init__("robots", PARAMETERS, stopped)
+        self.stop = Stop()
 
     def build(self) -> None:
         """Configure: who they are, where their slots lie, all topics."""
-        self.config = self.configuration()
-        bundle = self.policies(self.config)
+        self.config, values = self.configuration(), self.values()
+        self.bundle = self.policies(self.config)
         floor = floor_of(self.config)
         self.names = self._own_robots()
         fleet = {name: i for i, name in enumerate(self.config.robots)}
         settings, self.frames = self.config.robot, Frames(self.config.frames)
         slots = floor.slots[[fleet[name] for name in self.names]]
         self.goals, self.sent_again = Goals(slots, settings.goal_timeout, settings.goal_tolerance), 0
-        self.team = Team(self.names, floor.zone_map, bundle, self.get_parameter("seed").value, settings.heartbeat)
+        self.team = Team(self.names, floor.zone_map, self.bundle, self.get_parameter("seed").value, settings.heartbeat)
         self.zone_index = {name: i for i, name in enumerate(self.config.zones)}
         self.zone_publishers = [self.advertise(Header, f"{name}/zone", LATCHED) for name in self.names]
         self.goal_publishers = [self.advertise(PoseStamped, f"{name}/goal_pose", GOAL) for name in self.names]
         self.diagnostics = self.advertise(DiagnosticArray, "diagnostics", DIAGNOSTICS)
-        self.heard: tuple[float, str] | None = None  # the latest priority: stamp and zone name
+        self.told: dict[str, tuple[float, str]] = {}  # the latest priority by topic: stamp and zone name
         self.acted, self.heard_at, self.holding = -1.0, 0.0, False
         self.flushed, self.reported = 0.0, 0
         self.looked, self.clash_told, self.clashes = 0.0, 0.0, 0
@@ -84,7 +118,31 @@ class RobotNode(ManagedNode):
         for index, source in enumerate(self.sources):
             kind = POSE_TYPES[source.type][0]
             self.follow(kind, source.topic, lambda message, i=index: self._see(i, message), pose_quality(source))
-        self.follow(Header, "priority_zone", self._hear, LATCHED)
+        for topic in (PRIORITY, PRIORITY + SHADOW):
+            self.follow(Header, topic, lambda message, t=topic: self._hear(t, message), LATCHED)
+        self._build_safety(values)
+
+    def _build_safety(self, values: Mapping[str, Any]) -> None:
+        settings, count = self.config.safety, len(self.names)
+        self.mode, self.source = values["mode"] or settings.mode, PRIORITY
+        self.service = Service(self.names, settings.battery_low, settings.battery_back)
+        self.service.exclude(excluded(values["exclude"], self.config))
+        self.confirmation, self.again = Confirmation(settings.confirm_for), False
+        self.halt, self.stop_told = Halt(count), 0.0
+        self.shadow_publishers: list[Any] = []
+        self._cast_shadow()
+        self.stop_line = StopLine(self, self.stop)
+        self.serve(Trigger, "~/confirm", self._confirm)
+        if settings.battery_low is not None:
+            for index, name in enumerate(self.names):
+                topic = f"{name}/{settings.battery_topic}"
+                self.follow(BatteryState, topic, lambda m, i=index: self._charge(i, m), qos_profile_sensor_data)
+
+    def _cast_shadow(self) -> None:
+        """In mode shadow, make the topics in the place of the goals': a fleet's graph is large enough without."""
+        if self.mode == "shadow" and not self.shadow_publishers:
+            topics = [f"{name}/goal_pose{SHADOW}" for name in self.names]
+            self.shadow_publishers = [self.advertise(PoseStamped, topic, GOAL) for topic in topics]
 
     def _own_robots(self) -> tuple[str, ...]:
         names = tuple(self.values()["robots"] or ())
@@ -102,27 +160,55 @@ class RobotNode(ManagedNode):
         else:
             self.team.see(index, placed[0], placed[1], stamp, placed[2])
 
-    def _hear(self, message: Any) -> None:
-        self.heard = (to_seconds(message.stamp), message.frame_id)
+    def _hear(self, topic: str, message: Any) -> None:
+        self.told[topic] = (to_seconds(message.stamp), message.frame_id)
 
-    def prepare(self, values: Mapping[str, Any], changed: Iterable[str]) -> PolicyBundle:
-        """A new bundle, loaded and checked whole."""
-        return self.load_policies(values["policy"], self.config)
+    def _charge(self, index: int, message: Any) -> None:
+        self.service.charge(index, message.percentage)
 
-    def put(self, prepared: PolicyBundle) -> None:
-        """Let the robots draw from the new policy."""
-        self.team.follow(prepared)
-        self.get_logger().info(f"robots act by policy {prepared.digest[:12]} from now on")
+    def _confirm(self, request: Any) -> tuple[bool, str]:
+        zone = self.confirmation.give(self.ros_time())
+        if not zone:
+            return False, f"nothing awaits a confirm (mode {self.mode}{', stopped' if self.stop.stopped else ''})"
+        self.again = True
+        return True, f"priority {zone} is confirmed"
+
+    @property
+    def heard(self) -> tuple[float, str] | None:
+        """The latest priority: stamp [s] and zone name."""
+        return self.told.get(self.source)
+
+    def prepare(self, values: Mapping[str, Any], changed: Iterable[str]) -> Change:
+        """What new values mean; a new bundle is loaded and checked whole."""
+        latest = self.bundle if self.pending is None else self.pending.bundle
+        bundle = self.load_policies(values["policy"], self.config) if "policy" in changed else latest
+        return Change(bundle, values["mode"] or self.config.safety.mode, excluded(values["exclude"], self.config))
+
+    def put(self, prepared: Change) -> None:
+        """Let the robots draw from the new policy, in the new mode."""
+        if prepared.bundle is not self.bundle:
+            self.bundle = prepared.bundle
+            self.team.follow(self.bundle)
+        if prepared.mode != self.mode:
+            self.mode = prepared.mode
+            self._cast_shadow()
+            self.confirmation.void()
+            self._forget_goals()
+            self.halt.renew()
+        self.service.exclude(prepared.excluded)
+        self.get_logger().info(f"robots act by policy {self.bundle.digest[:12]} in mode {self.mode} from now on")
 
     def act(self) -> float:
-        """Report zones, act on a new priority, hold when there is none."""
+        """Report zones, act on a new priority, hold when there is none; but nothing of it while stopped."""
         now = time.monotonic()
-        due = self.heard is not None and self.heard[0] != self.acted
-        if due or now - self.flushed >= FLUSH:
+        halted = self._halted(now)
+        self._look(now)
+        due = self.heard is not None and (self.again or self.heard[0] != self.acted)
+        if (due and not halted) or now - self.flushed >= FLUSH:
             self._keep_poses()
             self._report_zones()
             self.flushed = now
-        if self._torn(now):
+        if halted or self.stop_line.listening or self._torn(now):
             return FLUSH
         if due:
             self._obey()
@@ -137,13 +223,21 @@ class RobotNode(ManagedNode):
             return
         self.goals.look(self.team.xy)
         driving = self.goals.drop()
-        self.team.forget(driving)
-        for robot in driving:
-            (x, y), yaw = self.team.xy[robot].tolist(), float(self.team.yaw[robot])
-            self.goal_publishers[robot].publish(goal_message(x, y, yaw, self.ros_time(), self.frames.map))
+        self.team.forget_goals(driving)
+        self._stay(driving)
         # The publishers may go next, and with them what has not arrived.
         for robot in driving:
-            self.goal_publishers[robot].wait_for_all_acked(Duration(seconds=ACKNOWLEDGED))
+            self._publisher(robot).wait_for_all_acked(Duration(seconds=ACKNOWLEDGED))
+
+    def _stay(self, robots: Iterable[int]) -> None:
+        """Send robots to where they are."""
+        for robot in robots:
+            (x, y), yaw = self.team.xy[robot].tolist(), float(self.team.yaw[robot])
+            self._publisher(robot).publish(goal_message(x, y, yaw, self.ros_time(), self.frames.map))
+
+    def _forget_goals(self) -> None:
+        self.team.forget_goals()
+        self.goals.drop()
 
     def _keep_poses(self) -> None:
         """Twice a heartbeat, keep the poses of robots whose localisation lives and is silent."""
@@ -162,23 +256,58 @@ class RobotNode(ManagedNode):
         self.sent_again += len(overdue)
         self._send(overdue, self.ros_time())
 
+    def _halted(self, now: float) -> bool:
+        """Whether an emergency stop is on: robots are told their present poses as goals, once."""
+        self.stop_line.look()
+        if self.halt.turn(self.stop.stopped):
+            self.stop_told = 0.0
+            self.confirmation.void()
+            self.again = False
+            self._forget_goals()  # whoever moves on after the release needs its goal again
+            if not self.halt.on:
+                self.get_logger().warning(f"released: robots go on in mode {self.mode} at the next tick")
+        if not self.halt.on:
+            return False
+        self._stay(self.halt.due(np.asarray(np.isfinite(self.team.xy).all(axis=1))))
+        self.acted = self.heard[0] if self.heard is not None else self.acted
+        self.heard_at = self.ros_time()
+        if now - self.stop_told >= STOP_PERIOD:
+            self.stop_told = now
+            text = f"emergency stop by {self.stop.by}: robots stand until it is released there"
+            self.get_logger().error(text, throttle_duration_sec=5.0)
+            self._tell("error", text, {"stopped": self.stop.by, "mode": self.mode})
+        return True
+
     def _report_zones(self) -> None:
+        out = self.service.out
+        if (out != self.team.out).any():
+            gone = self.team.withdraw(out)
+            self.goals.drop(gone)
+            for robot in gone:
+                self.zone_publishers[robot].publish(zone_header("", self.ros_time()))
+            said = ", ".join(f"{name} ({why})" for name, why in self.service.reasons.items())
+            self.get_logger().warning(f"out of service: {said or 'nobody any more'}")
         for robot, zone, stamp in self.team.reports():
             self.zone_publishers[robot].publish(zone_header(self.config.zones[zone], stamp))
             self.reported += 1
 
-    def _torn(self, now: float) -> bool:
-        """Whether several dispatchers publish the priority: robots then hold, and obey none until one is left."""
+    def _look(self, now: float) -> None:
+        """Who publishes the priority: where, and whether there are several."""
         if now - self.looked >= LOOK:
             self.looked = now
-            self.clashes = max(self.count_publishers("priority_zone") - 1, 0)
+            shadow = self.count_publishers(PRIORITY + SHADOW) if self.mode == "shadow" else 0
+            self.source = PRIORITY + SHADOW if shadow else PRIORITY
+            self.clashes = max((shadow or self.count_publishers(PRIORITY)) - 1, 0)
+
+    def _torn(self, now: float) -> bool:
+        """Whether several dispatchers publish the priority: robots then hold, and obey none until one is left."""
         if not self.clashes:
             return False
         self.acted = self.heard[0] if self.heard is not None else self.acted
         if now - self.clash_told >= CLASH_PERIOD:
             self.clash_told = now
             text = f"{self.clashes + 1} dispatchers publish the priority: robots hold their zones until one is left"
-            self._send(self.team.hold(), self.ros_time())
+            self._hold()
             self.get_logger().error(text, throttle_duration_sec=5.0)
             self._tell("error", text, {"holding": list(self.names), "clashes": self.clashes})
         return True
@@ -186,18 +315,31 @@ class RobotNode(ManagedNode):
     def _obey(self) -> None:
         assert self.heard is not None
         stamp, name = self.heard
-        self.acted, self.heard_at, self.holding = stamp, self.ros_time(), False
+        self.acted, self.heard_at, self.holding, self.again = stamp, self.ros_time(), False, False
         priority = self.zone_index.get(name)
         if priority is None:
             self.get_logger().error(f"priority {name!r} is no zone of the configuration: ignored")
             return
+        if self.mode == "advise" and not self.confirmation.allows(name, self.ros_time()):
+            text = f"priority {name} awaits a confirm: robots go on to the goals they have"
+            self._tell("warn", text, {"awaiting": name, "since": stamp, "mode": self.mode})
+            return
         orders = self.team.act(priority)
         self._send(orders.changed, stamp)
         wrong = self.team.complaints(self.ros_time(), self.config.dispatcher.max_age)
+        odd, self.service.odd = self.service.odd, {}
+        out = self.service.reasons
+        text = f"shadow, nobody is moved: {len(orders.robots)} robots would have" if self.mode == "shadow" else ""
+        text = f"{text or f'{len(orders.robots)} robots'} acted on priority {name}"
+        text += f"; {len(out)} out of service" if out else ""
+        text += f"; batteries of {', '.join(odd)} tell no share of 0 to 1" if odd else ""
         self._tell(
-            "warn" if wrong else "ok",
-            f"{len(orders.robots)} robots acted on priority {name}" + (f"; {wrong.text}" if wrong else ""),
+            "warn" if wrong or odd else "ok",
+            text + (f"; {wrong.text}" if wrong else ""),
             {
+                "mode": self.mode,
+                "out": out,
+                "odd_batteries": odd,
                 "stamp": stamp,
                 "priority": name,
                 "robots": [self.names[i] for i in orders.robots],
@@ -217,15 +359,24 @@ class RobotNode(ManagedNode):
         if silent > self.config.robot.priority_timeout:
             self.holding = True
             text = f"no priority for {silent:.1f} s: robots hold their zones"
-            self._send(self.team.hold(), self.ros_time())
+            self._hold()
             self.get_logger().warning(text)
             self._tell("warn", text, {"holding": list(self.names)})
+
+    def _hold(self) -> None:
+        """Every robot stays in its zone; in mode advise, if robots may act at all."""
+        zone = self.heard[1] if self.heard is not None else ""
+        if self.mode != "advise" or self.confirmation.covers(zone, self.ros_time()):
+            self._send(self.team.hold(), self.ros_time())
+
+    def _publisher(self, robot: int) -> Any:
+        return (self.shadow_publishers if self.mode == "shadow" else self.goal_publishers)[robot]
 
     def _send(self, changed: list[tuple[int, int]], stamp: float) -> None:
         now = self.ros_time()
         for robot, zone in changed:
             x, y, yaw = self.goals.send(robot, zone, now)
-            self.goal_publishers[robot].publish(goal_message(x, y, yaw, stamp, self.frames.map))
+            self._publisher(robot).publish(goal_message(x, y, yaw, stamp, self.frames.map))
 
     def _tell(self, level: str, text: str, values: dict[str, Any]) -> None:
         self.diagnostics.publish(diagnostics(f"robots {self.names[0]}", level, text, values, self.ros_time()))

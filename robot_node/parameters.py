@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meanfleet.ros.parameters import AUTOSTART, CONFIG, POLICY, N, ParameterSpec
+from meanfleet.ros.parameters import AUTOSTART, CONFIG, EXCLUDE, MODE, POLICY, N, ParameterSpec
 
 PARAMETERS: tuple[ParameterSpec, ...] = (
     CONFIG,
@@ -10,5 +10,7 @@ PARAMETERS: tuple[ParameterSpec, ...] = (
     N,
     ParameterSpec("robots", (), "names of the robots of this process; empty: the whole fleet"),
     ParameterSpec("seed", 0, "every robot draws from its own stream of this seed", low=0),
+    MODE,
+    EXCLUDE,
     AUTOSTART,
 )

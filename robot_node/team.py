@@ -102,6 +102,7 @@ class Team:
         self._told_zone: NDArray[np.int64] = self.zones.copy()
         self._told_at: NDArray[np.float64] = self.seen.copy()
         self._moved = np.zeros(count, dtype=bool)
+        self.out = np.zeros(count, dtype=bool)  # robots that take no part
         self._bad: dict[int, int] = {}  # poses ignored since they were last told of, by robot
         self._strange: dict[int, str] = {}  # frames of poses refused since then
 
@@ -132,7 +133,7 @@ class Team:
         """What is wrong with the robots' poses at `now` [s], if one may be `limit` [s] old; counts start anew."""
         bad, self._bad = self._bad, {}
         strange, self._strange = self._strange, {}
-        silent = np.flatnonzero(now - self.seen > limit)
+        silent = np.flatnonzero((now - self.seen > limit) & ~self.out)
         ages = {self.names[i]: age for i, age in zip(silent.tolist(), (now - self.seen[silent]).tolist(), strict=True)}
         return Complaints(
             {self.names[i]: count for i, count in bad.items()},
@@ -143,7 +144,7 @@ class Team:
 
     def reports(self) -> list[tuple[int, int, float]]:
         """(robot, zone, stamp) to publish now: zones that changed, and those whose heartbeat is due."""
-        moved = np.flatnonzero(self._moved)
+        moved = np.flatnonzero(self._moved & ~self.out)
         if not len(moved):
             return []
         self._moved[moved] = False
@@ -155,8 +156,8 @@ class Team:
         return list(zip(robots.tolist(), self.zones[robots].tolist(), self.seen[robots].tolist(), strict=True))
 
     def act(self, priority: int) -> Orders:
-        """Let every robot that knows its zone draw a move under `priority`."""
-        known = np.flatnonzero(self.zones != NOWHERE).tolist()
+        """Let every robot that knows its zone, and takes part, draw a move under `priority`."""
+        known = self._ready()
         zones = self.zones[known].tolist()
         moves = [self.robots[i].move(zone, priority) for i, zone in zip(known, zones, strict=True)]
         goals = [self.robots[i].goal(zone, move) for i, zone, move in zip(known, zones, moves, strict=True)]
@@ -169,12 +170,26 @@ class Team:
 
     def hold(self) -> list[tuple[int, int]]:
         """Every robot stays in its zone; (robot, goal zone) of those whose goal changed."""
-        known = np.flatnonzero(self.zones != NOWHERE).tolist()
+        known = self._ready()
         return self._send(known, self.zones[known].tolist())
 
-    def forget(self, robots: Iterable[int]) -> None:
-        """Their goals are no longer theirs: the next one counts as a change."""
-        self.goals[list(robots)] = NOWHERE
+    def forget_goals(self, robots: Iterable[int] | None = None) -> None:
+        """Whatever they (None: all) were told to do no longer holds: the next goal of each is a new one."""
+        self.goals[slice(None) if robots is None else list(robots)] = NOWHERE
+
+    def withdraw(self, out: NDArray[np.bool_]) -> list[int]:
+        """Robots `out` [robot] take no part from now on; those withdrawn by this are returned.
+
+        One that comes back reports its zone at its next pose, and has no goal yet.
+        """
+        gone, back = np.flatnonzero(out & ~self.out), np.flatnonzero(~out & self.out)
+        self.out = out.copy()
+        self._told_at[back] = -np.inf
+        self.goals[back] = NOWHERE
+        return gone.tolist()
+
+    def _ready(self) -> list[int]:
+        return np.flatnonzero((self.zones != NOWHERE) & ~self.out).tolist()
 
     def _send(self, robots: list[int], goals: list[int]) -> list[tuple[int, int]]:
         changed = [(i, goal) for i, goal in zip(robots, goals, strict=True) if goal != self.goals[i]]

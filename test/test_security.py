@@ -20,7 +20,7 @@ DEMO = Path(__file__).parents[1] / "config" / "demo.yaml"
 RULES = {"topics": ("topic", {"publish", "subscribe"}), "services": ("service", {"request", "reply"})}
 
 
-BRIEF = {"world": {"/clock"}, "dispatcher": {"/priority_zone"}}
+BRIEF = {"world": {"/clock"}, "dispatcher": {"/priority_zone", "/priority_zone/shadow"}}
 
 
 def check_structure(text: bytes) -> dict[str, dict[str, set[str]]]:
@@ -63,6 +63,7 @@ def test_the_policy_follows_the_schema_and_only_the_dispatcher_steers(namespace:
         "/meanfleet/dispatcher"
     ]
     assert [path for path, allowed in found.items() if "/clock" in allowed["publish"]] == ["/meanfleet/world"]
+    assert all(f"{base}/estop" in allowed["subscribe"] for path, allowed in found.items() if "robots" in path)
     for name in config.robots:
         own = f"/meanfleet/robots/{name}" if each else "/meanfleet/robots"
         assert [path for path, allowed in found.items() if f"{base}/{name}/zone" in allowed["publish"]] == [own]
@@ -93,7 +94,8 @@ def test_the_policy_allows_what_the_nodes_do_and_nothing_else(
     """Every publisher, subscriber and service of five processes, gathered from the graph until they are all there.
 
     The dispatcher subscribes to robots for the moment of a tick; with robots stopped it waits for them, and is seen.
-    World and dispatcher listen to their own topic at the start, which may be over before the graph tells.
+    World and dispatcher listen to their own topic at the start, which may be over before the graph tells. The topics of
+    mode shadow are there in that mode alone; the dispatcher leaves it on the way.
     """
     pytest.importorskip("rclpy", reason="needs ROS 2 (wheels or an installation)")
     granted = {one.node: one for one in rights(Config.from_yaml(demo_path).with_robots(3))}
@@ -128,9 +130,10 @@ def test_the_policy_allows_what_the_nodes_do_and_nothing_else(
         processes.node("meanfleet.running.node", **acting)
         processes.node("meanfleet.sim.recorder.node", out=str(tmp_path / "bag"))
         processes.node("meanfleet.sim.node", real_time_factor=8.0, **common)
-        dispatcher = processes.node("meanfleet.dispatcher_node.node", k=2, **acting)
-        robots = processes.node("meanfleet.robot_node.node", **acting)
+        dispatcher = processes.node("meanfleet.dispatcher_node.node", k=2, mode="shadow", **acting)
+        robots = processes.node("meanfleet.robot_node.node", mode="shadow", **acting)
         wait_for(lambda: "first tick" in processes.output(dispatcher), 60, "the first tick", looking)
+        leave_shadow(listener)
         wait_for(lambda: look() or lacking() == {"dispatcher"}, 60, "the whole graph but for the polls", listener.spin)
         robots.send_signal(signal.SIGSTOP)
         wait_for(look, 60, "all that is allowed to be done", listener.spin)
@@ -142,6 +145,18 @@ def test_the_policy_allows_what_the_nodes_do_and_nothing_else(
         assert seen[name]["subscribe"] | BRIEF.get(name, set()) == set(one.subscribe)
         assert seen[name]["reply"] == set(one.reply)
         assert seen[name]["request"] == set()
+
+
+def leave_shadow(listener: Listener) -> None:
+    """`ros2 param set /dispatcher mode run`."""
+    from rcl_interfaces.srv import SetParameters
+    from rclpy.parameter import Parameter
+
+    client = listener.node.create_client(SetParameters, "/dispatcher/set_parameters")
+    wait_for(client.service_is_ready, 30, "the dispatcher's parameters", listener.spin)
+    future = client.call_async(SetParameters.Request(parameters=[Parameter("mode", value="run").to_parameter_msg()]))
+    wait_for(future.done, 30, "the dispatcher's answer", listener.spin)
+    assert future.result().results[0].successful
 
 
 def names(ask: Any, node: str) -> set[str]:

@@ -37,9 +37,9 @@ class Uniform:
                 fresh.append(candidate)
         return np.array(fresh, dtype=np.int64)
 
-    def inclusion(self, count: int, roster: Roster, tick: int) -> FloatArray:
+    def inclusion(self, count: int, among: BoolArray, roster: Roster, tick: int) -> FloatArray:
         """k/n."""
-        return np.full(len(roster), min(count / len(roster), 1.0))
+        return np.where(among, min(count / max(int(among.sum()), 1), 1.0), 0.0)
 
 
 class Oldest(Uniform):
@@ -93,14 +93,14 @@ class Nearest:
         robots = rng.permutation(np.flatnonzero(free))
         return robots[np.argsort(self._distance(roster, tick)[robots], kind="stable")[:count]]
 
-    def inclusion(self, count: int, roster: Roster, tick: int) -> FloatArray:
+    def inclusion(self, count: int, among: BoolArray, roster: Roster, tick: int) -> FloatArray:
         """1 for those certainly among the nearest, equal shares for those tied at the edge, 0 beyond."""
-        distance = self._distance(roster, tick)
+        distance, count = self._distance(roster, tick), min(count, int(among.sum()))
         if count <= 0:
             return np.zeros(len(roster))
-        edge = np.sort(distance)[min(count, len(roster)) - 1]
-        inside, tied = distance < edge, distance == edge
-        return np.asarray(inside + tied * ((min(count, len(roster)) - inside.sum()) / tied.sum()))
+        edge = np.sort(distance[among])[count - 1]
+        inside, tied = among & (distance < edge), among & (distance == edge)
+        return np.asarray(inside + tied * ((count - inside.sum()) / tied.sum()))
 
     def _distance(self, roster: Roster, tick: int) -> FloatArray:
         known = roster.known(tick)
@@ -133,9 +133,9 @@ class Weighted:
         chosen = np.searchsorted(marks * (wanted / marks[-1]), points, side="right")
         return rng.permutation(np.concatenate([certain, others[np.minimum(chosen, len(others) - 1)]]))
 
-    def inclusion(self, count: int, roster: Roster, tick: int) -> FloatArray:
+    def inclusion(self, count: int, among: BoolArray, roster: Roster, tick: int) -> FloatArray:
         """min(1, c·p) with a sum of k."""
-        return proportional(self.probabilities, count)
+        return proportional(np.where(among, self.probabilities, 0.0), count)
 
 
 def proportional(sizes: FloatArray, count: int) -> FloatArray:

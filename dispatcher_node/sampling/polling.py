@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 
 from .budget import Budget
 from .estimation import reweighted
-from .protocol import Design, FloatArray, IntArray, Roster
+from .protocol import BoolArray, Design, FloatArray, IntArray, Roster
 
 
 class Polling:
@@ -20,23 +20,28 @@ class Polling:
         k: robots per tick.
         design: who.
         per_tick: polls per tick on average, instead of k; None: k.
+        excluded: robots that are never drawn; chances and weights are those of the remaining fleet.
 
     Attributes:
         order: int64, the robots of this tick in the order they were drawn.
         weights: float64 [robot], what an answer counts (see `estimation`).
     """
 
-    def __init__(self, robots: int, k: int, design: Design, per_tick: float | None = None) -> None:
+    def __init__(
+        self, robots: int, k: int, design: Design, per_tick: float | None = None, excluded: Collection[int] = ()
+    ) -> None:
         self.k, self.design = k, design
-        self.budget = None if per_tick is None else Budget(per_tick, robots)
+        self.fleet: BoolArray = np.ones(robots, dtype=bool)  # [robot] who may be drawn
+        self.fleet[list(excluded)] = False
+        self.budget = None if per_tick is None else Budget(per_tick, int(self.fleet.sum()))
         self.roster = Roster(robots)
         self.order: IntArray = np.empty(0, dtype=np.int64)
         self.weights: FloatArray = np.ones(robots)
 
     def begin(self, tick: int, rng: np.random.Generator) -> IntArray:
         """Draw the robots of a new tick."""
-        count = min(self.k if self.budget is None else self.budget.take(), len(self.roster))
-        self.weights = reweighted(self.design.inclusion(count, self.roster, tick))
+        count = min(self.k if self.budget is None else self.budget.take(), int(self.fleet.sum()))
+        self.weights = reweighted(self.design.inclusion(count, self.fleet, self.roster, tick))
         self.order = np.empty(0, dtype=np.int64)
         return self._draw(count, tick, rng)
 
@@ -48,7 +53,7 @@ class Polling:
         return fresh
 
     def _draw(self, count: int, tick: int, rng: np.random.Generator) -> IntArray:
-        free = np.ones(len(self.roster), dtype=bool)
+        free = self.fleet.copy()
         free[self.order] = False
         fresh = self.design.draw(count, free, self.roster, tick, rng)
         self.order = np.append(self.order, fresh)
@@ -67,7 +72,7 @@ class Polling:
             ValueError, KeyError or TypeError: it is no such state.
         """
         per_tick = None if self.budget is None else self.budget.per_tick
-        new = Polling(len(self.roster), self.k, self.design, per_tick)
+        new = Polling(len(self.roster), self.k, self.design, per_tick, np.flatnonzero(~self.fleet).tolist())
         new.roster = self.roster.restored(state["roster"], zones)
         if new.budget is not None and state["tokens"] is not None:
             new.budget.tokens = float(state["tokens"])

@@ -70,5 +70,5 @@ class Design(Protocol):
     def draw(self, count: int, free: BoolArray, roster: Roster, tick: int, rng: np.random.Generator) -> IntArray:
         """Up to `count` different robots out of those that are free [robot]; fewer if the design allows no more."""
 
-    def inclusion(self, count: int, roster: Roster, tick: int) -> FloatArray:
-        """Probability of each robot [robot] to be in a draw of `count` out of all robots."""
+    def inclusion(self, count: int, among: BoolArray, roster: Roster, tick: int) -> FloatArray:
+        """Probability of each robot [robot] to be in a draw of `count` out of those `among` [robot]; 0 for others."""

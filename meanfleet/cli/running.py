@@ -36,6 +36,7 @@ def up_command(
     part: Annotated[str, typer.Option(help="With --fleet: all, dispatcher or robots.")] = "all",
     robot: Annotated[str, typer.Option(help="With --fleet: the node of this robot alone.")] = "",
     robots_per_process: Annotated[int, typer.Option(min=1, help="With --fleet: robots of one node.")] = 1,
+    mode: Annotated[str, typer.Option(help="With --fleet: shadow, advise or run; empty: the configuration's.")] = "",
     checkpoint: Annotated[Path | None, typer.Option(help="With --fleet: the dispatcher's state, to resume.")] = None,
     use_sim_time: Annotated[bool, typer.Option("--use-sim-time", help="With --fleet: follow /clock.")] = False,
     json: Json = False,
@@ -67,7 +68,7 @@ def up_command(
         given |= {"out": str(folder)}
         if fleet is not None:
             real = {"fleet": str(fleet), "part": part, "robot": robot, "robots_per_process": robots_per_process}
-            real |= {"checkpoint": str(checkpoint or ""), "use_sim_time": use_sim_time}
+            real |= {"checkpoint": str(checkpoint or ""), "use_sim_time": use_sim_time, "mode": mode}
             signal.signal(signal.SIGTERM, _leave)
             code = start_fleet(fleet_arguments(given, real), folder / "logs", quiet=json)
         else:

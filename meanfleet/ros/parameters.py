@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from meanfleet.errors import UserError
+from meanfleet.safety import MODES
 
 Effect = Literal["between ticks", "at configure", "at start"]
 
@@ -66,6 +67,19 @@ CONFIG = ParameterSpec("config", "", "configuration (YAML)")
 N = ParameterSpec("n", 0, "robots of the fleet; 0: as the configuration says", low=0)
 POLICY = ParameterSpec(
     "policy", "", "policy bundle (.npz); set it again to load a file that was replaced", effect="between ticks"
+)
+MODE = ParameterSpec(
+    "mode",
+    "",
+    "shadow: nobody is moved; advise: after a confirm; run; empty: as the configuration says",
+    choices=("", *MODES),
+    effect="between ticks",
+)
+EXCLUDE = ParameterSpec(
+    "exclude",
+    (),
+    "robots neither polled nor sent goals; empty: as the configuration says; ['']: none",
+    effect="between ticks",
 )
 AUTOSTART = ParameterSpec(
     "autostart", True, "configure and activate itself; false: wait for a lifecycle manager", effect="at start"

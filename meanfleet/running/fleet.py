@@ -15,6 +15,7 @@ from meanfleet.config import Config
 from meanfleet.errors import UserError, suggestion
 from meanfleet.files import writable_folder
 from meanfleet.robot_config import node_name
+from meanfleet.safety import MODES
 
 from .graph import Argument, Process, choose, parse_arguments, steering_of
 
@@ -26,6 +27,7 @@ FLEET_ARGUMENTS: tuple[Argument, ...] = (
     Argument("part", "all", "what runs here: all, dispatcher or robots"),
     Argument("robot", "", "name of one robot: its node alone, for the robot's own computer"),
     Argument("robots_per_process", 1, "robots of one node"),
+    Argument("mode", "", "shadow, advise or run, of dispatcher and robots; empty: as the configuration says"),
     Argument("k", 0, "robots polled per tick; 0: as the configuration says"),
     Argument("rule", "learned", "dispatcher: learned, hold or random"),
     Argument("observer", "", "memoryless, dirichlet or particle; empty: as the configuration says"),
@@ -57,21 +59,23 @@ def fleet_graph(given: Mapping[str, Any]) -> tuple[Process, ...]:
     config = Config.from_yaml(path)
     part, names = _part(run, config)
     steering = steering_of(run)
+    choose("mode", run["mode"], ("", *MODES))
     policy = run["policy"] or _solved(run, config, part)
     bundle = PolicyBundle.load(policy)
     bundle.require_zones(len(config.zones))
     common: dict[str, Any] = {"config": str(path.resolve()), "policy": str(Path(policy).resolve())}
     common |= {"use_sim_time": True} if run["use_sim_time"] else {}
-    robots = _robot_processes(names, run, common) if part != "dispatcher" else ()
+    steered = common | {"mode": run["mode"], "seed": run["seed"]}
+    robots = _robot_processes(names, run["robots_per_process"], steered) if part != "dispatcher" else ()
     if part == "robots":
         return robots
     steering.check(config, bundle)
     if run["out"]:
         run["out"] = str(writable_folder(run["out"]).resolve())
-    deciding = {name: run[name] for name in ("k", "rule", "seed", "observer", "sampling", "rho", "kappa", "checkpoint")}
+    deciding = {name: run[name] for name in ("k", "rule", "observer", "sampling", "rho", "kappa", "checkpoint")}
     watching = {"duration": run["duration"], "out": run["out"]}
     recording = [Process("recorder", {"out": str(Path(run["record"]).resolve())})] if run["record"] else []
-    dispatcher = Process("dispatcher", common | deciding, respawn=True)
+    dispatcher = Process("dispatcher", steered | deciding, respawn=True)
     return (*robots, *recording, dispatcher, Process("monitor", common | watching))
 
 
@@ -101,10 +105,6 @@ def _solved(run: Mapping[str, Any], config: Config, part: str) -> str:
     return str(cached_policy(config, run["k"] or config.dispatcher.k, run["observer"] or config.dispatcher.observer))
 
 
-def _robot_processes(names: Sequence[str], run: Mapping[str, Any], common: Mapping[str, Any]) -> tuple[Process, ...]:
-    size = run["robots_per_process"]
+def _robot_processes(names: Sequence[str], size: int, common: Mapping[str, Any]) -> tuple[Process, ...]:
     groups = [list(names[i : i + size]) for i in range(0, len(names), size)]
-    own = {"seed": run["seed"]}
-    return tuple(
-        Process("robot", {**common, **own, "robots": group}, name=node_name(group), respawn=True) for group in groups
-    )
+    return tuple(Process("robot", {**common, "robots": group}, name=node_name(group), respawn=True) for group in groups)

@@ -108,6 +108,7 @@ class _Tick:
     ages: dict[str, int]
     weights: dict[str, float]
     values: Values
+    reason: str
 
     @classmethod
     def of(cls, values: Values, zone_names: Sequence[str]) -> _Tick:
@@ -128,6 +129,7 @@ class _Tick:
                 {name: int(age) for name, (_, age, _) in heard.items()},
                 {name: float(weight) for name, (_, _, weight) in heard.items()},
                 {name: values[name] for name in ("histogram", "table_k", "kappa", *NUMBERS)},
+                str(values.get("reason", "")),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UserError(
@@ -182,7 +184,7 @@ class _Live:
         bundle, said = self.bundle, tick.values
         if said["table_k"] is None:
             found: dict[str, Any] = {"dispatch": tick.priority % bundle.game.dispatches, "table_k": None}
-            if len(tick.zones) >= bundle.ks[0] and tick.rule == "learned":
+            if len(tick.zones) >= bundle.ks[0] and tick.rule == "learned" and not tick.reason:
                 found["table_k"] = bundle.table_for(len(tick.zones))
         else:
             counts = np.bincount(list(tick.zones.values()), minlength=bundle.game.zones)
@@ -202,7 +204,7 @@ class _Live:
         one = self.dispatcher
         one.take(tick.number, tick.priority, tuple(dict.fromkeys((*tick.asked, *tick.zones))), tick.weights)
         one.observe(tick.zones, tick.ages)
-        dispatch = one.decide()
+        dispatch = one.decide(tick.reason)
         decision = one.last
         assert decision is not None
         belief = decision.belief
@@ -221,7 +223,8 @@ class _Live:
         assert model is not None
         setting = model.setting_for(one.k)
         values = model.values(tick.priority, said["belief"], setting.deciding)
-        held = (bool(tick.asked) and not tick.zones) or tick.rule == "hold"  # a budget may allow to ask nobody
+        silent = bool(tick.asked) and not tick.zones  # a budget may allow to ask nobody
+        held = silent or tick.rule == "hold" or tick.reason != ""
         best = tick.priority % self.bundle.game.dispatches if held else first_best(values)
         self._compare(tick, {"dispatch": best}, done)
         share = max(float(said["rho"]) / setting.rho, LEAST)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from dataclasses import asdict
 from typing import Any
 
@@ -130,6 +131,70 @@ def test_a_checkpoint_of_another_observer_keeps_tick_priority_and_belief() -> No
     )
 
 
+# --- robots excluded, and reasons to hold
+
+
+@pytest.mark.parametrize("way", ["take over", "checkpoint"])
+@pytest.mark.parametrize("observer", ["memoryless", "dirichlet", "particle"])
+def test_robots_are_excluded_and_readmitted_between_two_ticks(observer: str, way: str) -> None:
+    """The rest is polled and believed in: particles are fleets of those left, with the shares believed before."""
+    one, out = dispatcher(observer, 4), ROBOTS[2:7]
+    run(one, 6)
+    for excluded in (out, ()):
+        new = dispatcher(observer, 4, exclude=excluded)
+        before = one.belief.alpha / max(one.belief.alpha.sum(), 1e-9)
+        if way == "take over":
+            new.take_over(one)
+        else:
+            new.restore(json.loads(json.dumps(one.state())))
+        assert (new.tick, new.priority) == (one.tick, one.priority)
+        if observer == "particle":
+            fleets = new.belief.fleets  # type: ignore[attr-defined]
+            assert (fleets.sum(axis=1) == N - len(excluded)).all()
+            assert np.abs(fleets.mean(axis=0) / (N - len(excluded)) - before).max() < 0.1
+        asked = set()
+        for _ in range(12):
+            names = new.sample()
+            assert len(names) == 4
+            asked |= {*names, *new.more(20)}
+            assert asked.isdisjoint(excluded)
+            new.observe({name: ROBOTS.index(name) % ZONES for name in names})
+            new.decide()
+        assert asked == set(ROBOTS) - set(excluded)
+        one = new
+
+
+def test_with_fewer_robots_left_than_k_all_of_them_are_polled() -> None:
+    one = dispatcher("memoryless", 4, exclude=ROBOTS[3:])
+    assert (one.k, one.polls_all) == (3, True)
+    assert set(one.sample()) == set(ROBOTS[:3])
+    one.observe(dict.fromkeys(ROBOTS[:3], 0))
+    one.decide()
+    assert one.last is not None
+    assert one.last.table_k == 1, "the largest table that three answers fill"
+    nobody = dispatcher("memoryless", 4, exclude=ROBOTS)
+    assert nobody.sample() == nobody.more(3) == ()
+
+
+@pytest.mark.parametrize("rule", ["learned", "random"])
+@pytest.mark.parametrize("observer", ["memoryless", "dirichlet"])
+def test_a_reason_to_hold_keeps_the_priority_and_nothing_else(observer: str, rule: Any) -> None:
+    """The belief, and all that is drawn later, are those of a dispatcher that was not held."""
+    held, free = dispatcher(observer, 4, rule=rule), dispatcher(observer, 4, rule=rule)
+    for one, reason in ((held, "estop"), (free, "")):
+        names = one.sample()
+        one.observe({name: ROBOTS.index(name) % ZONES for name in names})
+        priority = one.priority
+        dispatch = one.decide(reason)
+        assert one.last is not None
+        assert one.last.reason == reason
+        if reason:
+            assert (dispatch, one.priority, one.last.next_priority) == (priority, priority, priority)
+            assert (one.last.table_k, one.last.kappa) == (None, None)
+    assert held.state()["streams"] == free.state()["streams"]
+    assert held.sample() == free.sample()
+
+
 # --- parameters
 
 
@@ -159,6 +224,7 @@ def test_every_value_reaches_the_dispatcher() -> None:
         ({"k": 13}, "k = 13, but the fleet has 12 robots"),
         ({"k": 3}, "the bundle has no table for k = 3, only for k = 1, 4"),
         ({"kappa": 20}, "kappa = 20, but the policy holds a filter for kappa = 4"),
+        ({"exclude": ["r5"]}, "parameter 'exclude': 'r5' is not in the fleet"),
         ({"sampling": "nearest"}, "sampling 'nearest' needs dispatcher.position"),
     ],
 )

@@ -54,39 +54,50 @@ DRAWN: dict[str, Design] = {
 }
 
 
+@pytest.mark.parametrize("out", [(), (0, 3, 7)])
 @pytest.mark.parametrize("k", [1, 2, 4, 9])
 @pytest.mark.parametrize("name", DRAWN)
-def test_robots_are_drawn_as_often_as_their_inclusion_probability_says(name: str, k: int) -> None:
-    design, rng, known, everybody = DRAWN[name], np.random.default_rng(k), roster(), np.ones(N, dtype=bool)
-    count = np.zeros(N)
+def test_robots_are_drawn_as_often_as_their_inclusion_probability_says(name: str, k: int, out: tuple[int, ...]) -> None:
+    """Of the whole fleet, and of what is left of it when some robots are excluded."""
+    design, rng, known, fleet = DRAWN[name], np.random.default_rng(k), roster(), np.ones(N, dtype=bool)
+    fleet[list(out)] = False
+    k, count = min(k, N - len(out)), np.zeros(N)
     for _ in range(DRAWS):
-        drawn = design.draw(k, everybody, known, 5, rng)
+        drawn = design.draw(k, fleet, known, 5, rng)
         assert len(set(drawn.tolist())) == len(drawn) == k
         count[drawn] += 1
-    chance = design.inclusion(k, known, 5)
+    chance = design.inclusion(k, fleet, known, 5)
     assert chance.sum() == pytest.approx(k)
+    assert (chance[~fleet] == 0).all()
     error = np.sqrt(chance * (1 - chance) / DRAWS)
     assert (np.abs(count / DRAWS - chance) <= 4.5 * error + 1e-12).all()
 
 
+@pytest.mark.parametrize("out", [(), (0, 1, 5)])
 @pytest.mark.parametrize("name", ["uniform", "stratified", "weighted", "oldest"])
 @pytest.mark.parametrize("k", [1, 3])
-def test_the_reweighted_counts_are_unbiased(name: str, k: int) -> None:
-    """Where chances go with the zones, unweighted shares are wrong; weighted ones are right, at k = 1 as well."""
+def test_the_reweighted_counts_are_unbiased(name: str, k: int, out: tuple[int, ...]) -> None:
+    """Where chances go with the zones, unweighted shares are wrong; weighted ones are right, at k = 1 as well.
+
+    Excluded robots are no part of it: the shares are those of the others, and nobody else is ever drawn.
+    """
     rng, zones = np.random.default_rng(11), ZONES
+    left = np.setdiff1d(np.arange(N), out)
     design: Design = (
         Weighted(np.array([5.0, 1.0, 0.2])[zones]) if name == "weighted" else (DRAWN | {"oldest": Oldest()})[name]
     )
     total, plain = [], []
     for _ in range(DRAWS // 2):
-        polling = Polling(N, k, design)
+        polling = Polling(N, k, design, excluded=out)
         polling.roster = roster(name == "stratified")
         for tick in range(3 if name == "oldest" else 1):
             drawn = polling.begin(5 + tick, rng)
+            assert not set(drawn) & set(out)
         total.append(np.bincount(zones[drawn], polling.weights[drawn], 3))
         plain.append(np.bincount(zones[drawn], minlength=3))
-    shares = np.bincount(zones) / N
-    effective = N**2 / np.sum(1 / design.inclusion(k, polling.roster, 5))
+    shares = np.bincount(zones[left]) / len(left)
+    chances = design.inclusion(k, polling.fleet, polling.roster, 5)[left]
+    effective = len(left) ** 2 / np.sum(1 / chances)
     error = np.std(total, axis=0, ddof=1) / math.sqrt(len(total))
     assert (np.abs(np.mean(total, axis=0) - effective * shares) < 4.5 * error + 1e-9).all()
     if name == "weighted":
@@ -138,7 +149,7 @@ def test_nearest_asks_the_zones_in_order_of_distance_and_the_unknown_at_their_me
     """Zones are 3, 1 and 8 m away; the robot that told nothing counts as 4 m away."""
     drawn = Nearest(DISTANCES).draw(N, np.ones(N, dtype=bool), roster(), 5, np.random.default_rng(6))
     assert [set(drawn[:3]), set(drawn[3:7]), drawn[7], drawn[8]] == [{4, 5, 6}, {0, 1, 2, 3}, 8, 7]
-    chance = Nearest(DISTANCES).inclusion(5, roster(), 5)
+    chance = Nearest(DISTANCES).inclusion(5, np.ones(N, dtype=bool), roster(), 5)
     assert chance.tolist() == [0.5] * 4 + [1] * 3 + [0, 0]
     assert reweighted(chance).tolist() == pytest.approx([14 / 11] * 4 + [7 / 11] * 3 + [1, 1])
 

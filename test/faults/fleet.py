@@ -47,14 +47,15 @@ class Fleet:
 
     # Starting and ending
 
-    def start_world(self, deaf: Sequence[str] = ()) -> None:
+    def start_world(self, deaf: Sequence[str] = (), factor: float = 8.0) -> None:
         """The kinematic warehouse, eight times as fast as real time; nobody hears the odometry of the `deaf`."""
         remaps = {f"{name}/odom": f"lost/{name}/odom" for name in deaf}
-        self._start("world", WORLD, remaps, real_time_factor=8.0, seed=3)
+        self._start("world", WORLD, remaps, real_time_factor=factor, seed=3)
 
-    def start_robots(self, part: str, names: Sequence[str]) -> None:
+    def start_robots(self, part: str, names: Sequence[str], **parameters: Any) -> None:
         """A process with these robots."""
-        self._start(part, ROBOT, policy=str(self.policy), robots=list(names), seed=3, use_sim_time=True)
+        given = {"policy": str(self.policy), "robots": list(names), "seed": 3, "use_sim_time": True} | parameters
+        self._start(part, ROBOT, **given)
 
     def start_dispatcher(self, part: str = "dispatcher", **parameters: Any) -> None:
         """Polling K robots."""
@@ -161,7 +162,7 @@ class Fleet:
         x, y, yaw = layout.slots[self.names.index(robot), zone].tolist()
         return x, y, yaw
 
-    def set_parameter(self, node: str, name: str, value: str | int | float) -> Any:
+    def set_parameter(self, node: str, name: str, value: str | int | float | list[str]) -> Any:
         """What a node answers to `ros2 param set`: rcl_interfaces/SetParametersResult."""
         client = self.listener.node.create_client(SetParameters, f"{node}/set_parameters")
         self.await_(client.service_is_ready, f"the parameters of {node}")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import re
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,9 @@ pytest.importorskip("rclpy", reason="needs ROS 2 (wheels or an installation)")
 
 from operating.sick_fleet import SickFleet, printed_object
 from processes import Listener, Processes, wait_for
+
+from meanfleet.cli.app import app
+from meanfleet.errors import UserError
 
 ROBOTS = [f"robot_{i}" for i in range(6)]
 WELL, VOLATILE, MISTYPED, AHEAD, MISSING, BEHIND = ROBOTS
@@ -130,27 +132,22 @@ def test_ctrl_c_ends_it_without_a_report(processes: Processes) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("--namespace", "a b"), "--namespace 'a b'"),
-        (("nowhere.yaml",), "nowhere.yaml"),
-        (("--n", "5"), "--n"),
+        (("doctor", "--namespace", "a b"), "--namespace 'a b'"),
+        (("doctor", "nowhere.yaml"), "nowhere.yaml"),
+        (("doctor", "--n", "5"), "--n counts the robots of a configuration"),
+        (("watch", "--namespace", "site"), "--namespace 'site'"),
+        (("watch", "--policy", "nowhere.npz"), "nowhere.npz"),
     ],
 )
-def test_a_users_mistake_is_one_sentence(processes: Processes, arguments: tuple[str, ...], says: str) -> None:
-    process = processes.module("meanfleet", "doctor", *arguments)
-    assert process.wait(timeout=60) == 2
-    line = processes.output(process).splitlines()[-1]
-    assert line.startswith("meanfleet: ")
-    assert says in line
+def test_a_users_mistake_is_one_sentence(arguments: tuple[str, ...], says: str) -> None:
+    with pytest.raises(UserError, match=re.escape(says)):
+        app(arguments, standalone_mode=False)
 
 
-def test_a_domain_that_is_none_is_told_before_ros_starts(processes: Processes) -> None:
+def test_a_domain_that_is_none_is_told_before_ros_starts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """rclpy itself would end with a traceback."""
-    process = subprocess.run(
-        [sys.executable, "-m", "meanfleet", "doctor", "--json"],
-        env=processes.environment | {"ROS_DOMAIN_ID": "two"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert process.returncode == 1, process.stderr
-    assert "'two'" in told(printed_object(process.stdout), "domain")["text"]
+    monkeypatch.setenv("ROS_DOMAIN_ID", "two")
+    assert app(("doctor", "--json"), standalone_mode=False) == 1
+    assert "'two'" in told(printed_object(capsys.readouterr().out), "domain")["text"]

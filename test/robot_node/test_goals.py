@@ -162,7 +162,7 @@ def test_a_forgotten_goal_is_a_change_again() -> None:
     team = make_team(("a",))
     stand(team, [3])
     assert [team.act(3).changed, team.act(3).changed] == [[(0, 0)], []]
-    team.forget([0])
+    team.forget_goals([0])
     assert team.act(3).changed == [(0, 0)]
 
 

@@ -154,3 +154,30 @@ def test_poses_that_are_not_finite_are_ignored(pose: tuple[float, float]) -> Non
     assert team.reports() == []
     assert team.zones.tolist() == [2]
     assert team.seen.tolist() == [2.0]
+
+
+# --- out of service
+
+
+def test_a_robot_out_of_service_reports_nothing_and_goes_nowhere_until_it_is_back() -> None:
+    team, out = make_team(), np.array([False, True, False])
+    stand(team, [0, 1, 2])
+    assert {robot for robot, _ in team.act(3).changed} == {0, 1, 2}
+    assert team.withdraw(out) == [1]
+    assert team.withdraw(out) == [], "told once"
+    assert [robot for robot, _, _ in stand(team, [3, 3, 3], 5.0)] == [0, 2]
+    assert team.act(3).robots == [0, 2]
+    assert all(robot != 1 for robot, _ in team.hold())
+    assert set(team.complaints(60.0, 10.0).silent) == {"a", "c"}, "it may be switched off"
+    assert team.withdraw(np.zeros(3, dtype=bool)) == []
+    assert (1, 3, 5.0) in team.reports(), "where it has got to meanwhile"
+    assert (1, 3) in team.hold(), "its goal counts as new"
+
+
+def test_forgotten_goals_are_sent_again() -> None:
+    team = make_team()
+    stand(team, [0, 1, 2])
+    assert team.hold() == [(0, 0), (1, 1), (2, 2)]
+    assert team.hold() == []
+    team.forget_goals()
+    assert team.hold() == [(0, 0), (1, 1), (2, 2)]

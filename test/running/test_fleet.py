@@ -58,6 +58,8 @@ def test_parameters_reach_their_nodes(fleet_policy: Path) -> None:
     common = {"config": str(EXAMPLE), "policy": str(fleet_policy), "use_sim_time": True}
     for process in (robot, dispatcher, monitor):
         assert common.items() <= process.parameters.items()
+    shadow, *_ = fleet_graph(given | {"mode": "shadow"})
+    assert (robot.parameters["mode"], shadow.parameters["mode"]) == ("", "shadow")
     assert (robot.parameters["seed"], dispatcher.parameters["k"], monitor.parameters["duration"]) == (7, 2, 60.0)
 
 
@@ -76,6 +78,7 @@ def test_poses_that_the_policy_of_access_allows_are_those_of_the_overrides() -> 
         ({"robot": "amr_11"}, "'amr_11' is not in the fleet"),
         ({"robot": "amr_1", "part": "dispatcher"}, "argument robot: with part dispatcher no robot runs here"),
         ({"part": "robot"}, "argument part: 'robot' is unknown: choose from all, dispatcher, robots"),
+        ({"mode": "ghost"}, "argument mode: 'ghost' is unknown: choose from shadow, advise, run"),
         ({"part": "robots", "policy": ""}, "argument policy: name the bundle"),
         ({"robot": "amr_1", "policy": ""}, "argument policy: name the bundle"),
         ({"robots_per_process": "0"}, "argument robots_per_process: expected 1 or more"),

@@ -94,11 +94,9 @@ class FleetState:
             self.period = tick.stamp - self.tick.stamp
         self.ticks.append(tick)
         self.tick_at, self.clock_error = now, None
-        if tick.clashes or tick.held:
-            kind = "clash" if tick.clashes else "held"
-            self._note(kind, status.name, "error", status.message, now)
-        elif not tick.complete:
-            self._note("partial", status.name, "warn", status.message, now)
+        if status.level != "ok":
+            kind = "clash" if tick.clashes else "held" if tick.held else "partial"
+            self._note(kind, status.name, status.level, status.message, now)
         return True
 
     def _add_robots(self, status: Status) -> None:

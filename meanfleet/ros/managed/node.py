@@ -96,9 +96,29 @@ class ManagedNode(LifecycleNodeMixin, WorkingNode):
         self._entities.append((self.destroy_publisher, publisher))
         return publisher
 
-    def follow(self, kind: Any, topic: str, callback: Callable[..., None], qos: QoSProfile) -> None:
-        """A subscription that goes with `release`."""
-        self._entities.append((self.destroy_subscription, self.listen(kind, topic, callback, qos)))
+    def follow(self, kind: Any, topic: str, callback: Callable[..., None], qos: QoSProfile) -> Any:
+        """A subscription that goes with `release`, or with `unfollow`."""
+        subscription = self.listen(kind, topic, callback, qos)
+        self._entities.append((self.destroy_subscription, subscription))
+        return subscription
+
+    def unfollow(self, subscription: Any) -> None:
+        """End a subscription that `follow` made."""
+        self._entities = [(destroy, entity) for destroy, entity in self._entities if entity is not subscription]
+        self.destroy_subscription(subscription)
+
+    def serve(self, kind: Any, name: str, answer: Callable[[Any], tuple[bool, str]]) -> None:
+        """A service that goes with `release`; `answer` makes success and message out of a request."""
+
+        def call(request: Any, response: Any) -> Any:
+            self.events += 1
+            try:
+                response.success, response.message = answer(request)
+            except BaseException as error:  # it would vanish in the executor
+                self.failure = self.failure or error
+            return response
+
+        self._entities.append((self.destroy_service, self.create_service(kind, name, call)))
 
     def release(self) -> None:
         """Give up all that `build` made."""

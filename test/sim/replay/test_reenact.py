@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,13 @@ BUNDLE = bundle()
 LOG = recorded(20, 50, 3)
 
 
-def said(one: Dispatcher, ticks: int = 50, answering: float = 0.8, late: float = 0.2) -> list[dict[str, Any]]:
+def said(
+    one: Dispatcher,
+    ticks: int = 50,
+    answering: float = 0.8,
+    late: float = 0.2,
+    reason: Callable[[int], str] = lambda _: "",
+) -> list[dict[str, Any]]:
     """Diagnostics of a real dispatcher whose robots stay silent or answer late now and then, through JSON and back."""
     rng, reports = np.random.default_rng(9), []
     for t in range(ticks):
@@ -34,7 +41,7 @@ def said(one: Dispatcher, ticks: int = 50, answering: float = 0.8, late: float =
                     gather.receive(name, zone, float(age), age)
             wanted = list(gather.replace(now))
         one.observe(gather.zones | gather.late, gather.ages)
-        one.decide()
+        one.decide(reason(t))
         assert one.last is not None
         report = tick_report(gather, one.last, one, NAMES, float(t), 0.1, Ledger(), 0)
         reports.append(json.loads(json.dumps(report.values())))
@@ -54,6 +61,16 @@ def test_every_decision_is_reenacted(observer: str, answering: float, sampling: 
     found = reenact(ticks, BUNDLE, LOG.robots, NAMES)
     assert found.mismatches == []
     assert (found.ticks, found.anchored, found.exact) == (50, 0, True)
+
+
+@pytest.mark.parametrize("observer", ["memoryless", "dirichlet"])
+def test_held_ticks_are_reenacted_as_such(observer: str) -> None:
+    one = dispatcher(observer)
+    ticks = said(one, reason=lambda t: "min_hold" if t % 3 else "")
+    assert any(entry["reason"] and entry["answered"] >= 1 for entry in ticks)
+    assert reenact(ticks, BUNDLE, LOG.robots, NAMES).mismatches == []
+    forgotten = [entry | {"reason": ""} for entry in ticks]
+    assert reenact(forgotten, BUNDLE, LOG.robots, NAMES).mismatches != []
 
 
 def test_partial_answers_and_late_ones_are_part_of_it() -> None:

@@ -1,0 +1,27 @@
+"""Robots that an operator has taken out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from meanfleet.config import Config
+from meanfleet.errors import UserError, suggestion
+
+
+def excluded(given: Sequence[str] | None, config: Config) -> tuple[str, ...]:
+    """Names of the robots that are out, in the fleet's order.
+
+    Args:
+        given: the parameter `exclude`; without a name in it the configuration's `safety.exclude` counts. The name ""
+            is nobody: `ros2 param set` cannot send an empty list of texts, and [''] readmits everybody.
+
+    Raises:
+        UserError: a name is not in the fleet.
+    """
+    for name in given or ():
+        if name and name not in config.robots:
+            raise UserError(
+                f"parameter 'exclude': {name!r} is not in the fleet of {config.source}{suggestion(name, config.robots)}"
+            )
+    out = set(given or config.safety.exclude)
+    return tuple(name for name in config.robots if name in out)
