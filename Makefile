@@ -8,12 +8,13 @@ STAMP := $(VENV)/.installed
 unexport PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test clean distclean
+.PHONY: help env demo test docs clean distclean
 
 help:
 	@echo "make env        build $(VENV) with meanfleet, ROS 2 and the development tools"
 	@echo "make demo       the whole story on this machine: ARGS='…' is passed to 'meanfleet demo'"
 	@echo "make test       ruff, mypy and pytest"
+	@echo "make docs       the pages of docs/ as HTML in out/docs"
 	@echo "make clean      remove builds, caches and out/"
 	@echo "make distclean  clean, and remove $(VENV)"
 
@@ -39,6 +40,10 @@ test: env
 	@$(BIN)/mypy
 	@echo "test: pytest"
 	@$(BIN)/pytest
+
+docs: env
+	@$(BIN)/sphinx-build -W -n --keep-going -q -b html -d out/doctrees docs out/docs
+	@echo "docs: out/docs/index.html"
 
 clean:
 	@rm -rf build install log dist out *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -14,12 +14,14 @@ PACKAGES = (
     "meanfleet.operating",
     "meanfleet.operating.doctor",
     "meanfleet.operating.watch",
+    "meanfleet.learning",
     "meanfleet.ros",
     "meanfleet.ros.managed",
     "meanfleet.running",
     "meanfleet.safety",
     "meanfleet.solver",
     "meanfleet.solver.chained",
+    "meanfleet.solver.dynamics",
     "meanfleet.solver.fleet",
     "meanfleet.solver.logged",
     "meanfleet.solver.next_law",
@@ -40,6 +42,8 @@ PACKAGES = (
 CONFIGS = ("yaml", "rviz", "foxglove.json")
 DASK = ["dask>=2024.5", "distributed>=2024.5"]
 TEST = ["pytest>=8", "hypothesis>=6.100", "setuptools>=70.1", "shapely>=2.0"]
+
+DOCS = ["sphinx>=7.3", "myst-parser>=3", "furo>=2024.1.29"]
 
 README = Path(__file__).parent / "README.md"
 
@@ -100,7 +104,9 @@ setup(
         # Sweeps on a cluster: `meanfleet sweep --backend dask`.
         "dask": DASK,
         "test": TEST,
-        "dev": [*TEST, *DASK, "ruff>=0.17", "mypy>=1.15", "types-PyYAML>=6.0", "scipy-stubs>=1.15"],
+        # The pages of docs/: `make docs`.
+        "docs": DOCS,
+        "dev": [*TEST, *DASK, *DOCS, "ruff>=0.17", "mypy>=1.15", "types-PyYAML>=6.0", "scipy-stubs>=1.15"],
     },
     entry_points={
         "console_scripts": [

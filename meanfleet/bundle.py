@@ -22,9 +22,9 @@ from numpy.typing import ArrayLike, NDArray
 from .errors import UserError
 from .files import replacing
 from .filtering import FilterModel, FilterSetting
-from .ring import MOVES
 from .solver.game import ROW_SUM_TOLERANCE, Game, GameError
 from .solver.histograms import count_histograms, rank
+from .zone_graph import ZoneGraph
 
 SCHEMA = 1
 
@@ -69,6 +69,8 @@ class PolicyBundle:
             raise UserError(f"local policy: expected non-negative probabilities of shape {shape}, got {policy.shape}")
         if (np.abs(policy.sum(axis=2) - 1) > ROW_SUM_TOLERANCE).any():
             raise UserError("local policy: some row does not sum to 1")
+        if policy.max(axis=1)[~self.game.allowed].any():
+            raise UserError("local policy: robots in some zone make a move that the zone does not have")
         if not all(isinstance(part, dict) for part in (self.how, *self.certificate.values())):
             raise UserError("its notes or certificates are no mappings")
         if any(table.k < 1 for table in self.tables):
@@ -134,13 +136,14 @@ class PolicyBundle:
                 f"choose one of these or solve again with -k {k}"
             )
 
-    def require_zones(self, zones: int) -> None:
-        """Raise UserError unless priorities, dispatches and robots' zones are the same `zones` zones on a ring."""
+    def require_graph(self, graph: ZoneGraph) -> None:
+        """Raise UserError unless priorities, dispatches and robots' zones are those of this graph."""
         game = self.game
-        if {game.zones, game.priorities, game.dispatches} != {zones} or game.moves != MOVES:
+        if {game.zones, game.priorities, game.dispatches} != {graph.zones} or game.graph != graph:
+            what = f"{game.zones} zones with up to {game.moves} moves" if game.graph is None else str(game.graph)
             raise UserError(
-                f"the policy is for {game.zones} zones, {game.priorities} priorities, {game.dispatches} dispatches and "
-                f"{game.moves} moves, but the configuration has a ring of {zones} zones: solve for this configuration"
+                f"the policy is for {what}, {game.priorities} priorities and {game.dispatches} dispatches, "
+                f"but the configuration has {_otherwise(graph, game.graph)}: solve for this configuration"
             )
 
     @cached_property
@@ -211,6 +214,10 @@ class PolicyBundle:
             raise UserError(f"{path} is no valid policy bundle: {error}") from None
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise UserError(f"{path} is no valid policy bundle: it lacks or garbles {error}") from None
+
+
+def _otherwise(graph: ZoneGraph, known: ZoneGraph | None) -> str:
+    return f"{graph}" if str(graph) != str(known) else f"other ways: {graph}"
 
 
 def _filtering(meta: Any, content: dict[str, NDArray[Any]]) -> FilterModel | None:

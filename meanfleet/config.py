@@ -13,48 +13,71 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from .dynamics_config import DynamicsConfig
 from .errors import UserError, suggestion
+from .fleet_config import FleetConfig
 from .floor_config import FloorConfig, FramesConfig
-from .robot_config import PoseSource, RobotConfig, RobotOverride, pose_source
-from .section import Finite, Name, NonNegative, Positive, Section, first_complaint
+from .robot_config import PoseSource, RobotConfig, pose_source
+from .sections import Finite, Name, NonNegative, Positive, Section, first_complaint
+from .zone_graph import RING_MOVES, ZoneGraph, ZoneGraphError
 
 
 class GlobalTransition(Section):
-    """P_g = softmax over s' of base + target·1[s' = a_g] + stay·1[s' = s_g] (MATH §1)."""
+    """P_g = softmax over s' of base + target·1[s' = a_g] + stay·1[s' = s_g] (the paper's Appendix G.1)."""
 
-    base: Finite = 0.1
-    target: Finite = 3.0
-    stay: Finite = 0.5
+    base: Finite = Field(0.1, description="logit of every priority")
+    target: Finite = Field(3.0, description="logit added for the dispatch")
+    stay: Finite = Field(0.5, description="logit added for the present priority")
 
 
 class LocalTransition(Section):
-    """P_l = softmax over s' of base + stay·1[s'=z] + move·1[s'=z+δ(a), a≠stay] + priority·1[s'=s_g] (MATH §1)."""
+    """P_l = softmax over s' of base + stay·1[s'=z] + move·1[s'=δ(z, a), a≠stay] + priority·1[s'=s_g] (MATH §1).
 
-    base: Finite = 0.1
-    stay: Finite = 3.5
-    move: Finite = 1.5
-    priority: Finite = 0.3
+    δ(z, a) is the zone that the move leads to: on a ring z + (0, +1, −1)[a].
+    """
+
+    base: Finite = Field(0.1, description="logit of every zone")
+    stay: Finite = Field(3.5, description="logit added for the present zone")
+    move: Finite = Field(1.5, description="logit added for the zone that the move leads to")
+    priority: Finite = Field(0.3, description="logit added for the zone that has priority")
 
 
 class CountedTransition(Section):
     """P_l or P_g from counted transitions (`meanfleet count`, `meanfleet fit`), plus `prior` per cell."""
 
     counted: str = Field(description="file of counts, relative to the configuration")
-    prior: NonNegative = 0.5
+    prior: NonNegative = Field(0.5, description="Dirichlet weight added to every cell of the counts")
+
+
+class MoveReward(Section):
+    """What moves earn on a graph of zones: staying, driving, and ways with a reward of their own."""
+
+    stay: Finite = Field(0.0, description="added for staying")
+    drive: Finite = Field(0.0, description="added for a move to another zone")
+    ways: dict[str, dict[str, Finite]] = Field({}, description="{zone: {neighbour: reward}} in the place of drive")
 
 
 class LocalReward(Section):
-    """r_l = (same_zone if z = s_g else other_zone/(1 + ring distance)) + move[a]."""
+    """r_l = (same_zone if z = s_g else other_zone/(1 + moves of the shortest way)) + move[a]."""
 
-    same_zone: Finite = 10.0
-    other_zone: Finite = 2.0
-    move: tuple[Finite, Finite, Finite] = (0.0, 0.5, -0.3)
+    same_zone: Finite = Field(10.0, description="per tick in the zone that has priority")
+    other_zone: Finite = Field(2.0, description="per tick elsewhere, divided by 1 + moves of the shortest way")
+    move: tuple[Finite, ...] | MoveReward | None = Field(
+        None, description="by move: stay, next, previous; on a graph {stay, drive, ways}; None: the paper's, or 0"
+    )
+
+    @field_validator("move", mode="before")
+    @classmethod
+    def _which_move(cls, value: Any) -> Any:
+        return MoveReward(**value) if isinstance(value, dict) else value
 
 
 class GameConfig(Section):
     """The game to solve: the warehouse by its parameters, or any finite game in an .npz file."""
 
-    file: str | None = Field(None, description="npz with P_g, P_l, r_g, r_l, gamma[, start_global, start_local]")
+    file: str | None = Field(
+        None, description=".npz: P_g, P_l, r_g, r_l, discount[, start_priority, start_concentration]"
+    )
     discount: float = Field(0.95, ge=0, lt=1)
     P_g: GlobalTransition | CountedTransition = GlobalTransition()
     P_l: LocalTransition | CountedTransition = LocalTransition()
@@ -75,51 +98,6 @@ class GameConfig(Section):
         if isinstance(value, dict):
             return CountedTransition(**value) if "counted" in value else LocalTransition(**value)
         return value
-
-
-class FleetConfig(Section):
-    """Robot names: a list, or prefix and count."""
-
-    names: tuple[str, ...] | None = None
-    prefix: str | None = None
-    count: int | None = Field(None, ge=1)
-    overrides: dict[str, RobotOverride] = Field({}, description="what is different for single robots, by name")
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        if (self.names is None) == (self.prefix is None or self.count is None):
-            raise ValueError("give either 'names', or 'prefix' and 'count'")
-        for name in self.robots:
-            _check_name(name)
-        if len(set(self.robots)) < len(self.robots):
-            raise ValueError("robot names must differ")
-        if not self.robots:
-            raise ValueError("the fleet needs at least one robot")
-        for name in self.overrides:
-            if name not in self.robots:
-                raise ValueError(f"overrides: {name!r} is not in the fleet{suggestion(name, self.robots)}")
-        return self
-
-    @property
-    def robots(self) -> tuple[str, ...]:
-        """Names of all robots, in order."""
-        if self.names is not None:
-            return self.names
-        assert self.prefix is not None
-        assert self.count is not None
-        digits = len(str(self.count - 1))
-        return tuple(f"{self.prefix}{i:0{digits}d}" for i in range(self.count))
-
-    def resized(self, n: int) -> FleetConfig:
-        """The same fleet with n robots: the first n of a list, or another count."""
-        if self.names is not None:
-            if n > len(self.names):
-                raise UserError(f"n = {n}, but fleet.names lists {len(self.names)} robots: add names or lower n")
-            smaller = FleetConfig(names=self.names[:n])
-        else:
-            smaller = FleetConfig(prefix=self.prefix, count=n)
-        kept = {name: own for name, own in self.overrides.items() if name in smaller.robots}
-        return smaller.model_copy(update={"overrides": kept})
 
 
 class DispatcherConfig(Section):
@@ -238,9 +216,10 @@ class SolverConfig(Section):
 
 
 class Config(Section):
-    """Everything: zones, fleet, game, dispatcher, robots, safety, world, solver."""
+    """Everything: zones, ways between them, fleet, game, dispatcher, robots, safety, world, solver, learners."""
 
     zones: tuple[Name, ...] = Field(min_length=1)
+    graph: dict[str, tuple[str, ...]] | None = Field(None, description="{zone: [neighbours]}; None: zones form a ring")
     fleet: FleetConfig
     game: GameConfig = GameConfig()
     dispatcher: DispatcherConfig = DispatcherConfig()
@@ -249,7 +228,8 @@ class Config(Section):
     world: WorldConfig = WorldConfig()
     solver: SolverConfig = SolverConfig()
     frames: FramesConfig = FramesConfig()
-    floor: FloorConfig | None = Field(None, description="polygons and slots, from 'zones'; None: the ring warehouse")
+    floor: FloorConfig | None = Field(None, exclude=True, repr=False, description="from 'zones' with polygons")
+    dynamics: DynamicsConfig | None = None
     source: Path = Field(Path("<memory>"), exclude=True, repr=False)
 
     @model_validator(mode="before")
@@ -265,12 +245,17 @@ class Config(Section):
             floor = FloorConfig(zones=tuple(zones))
         except ValidationError as error:
             raise ValueError(first_complaint(error, FloorConfig)) from None
-        return data | {"zones": floor.names, "floor": floor}
+        if floor.ways is None:
+            return data | {"zones": floor.names, "floor": floor}
+        if "graph" in data:
+            raise ValueError("key 'graph': the zones name their neighbours already, so leave one of the two out")
+        return data | {"zones": floor.names, "floor": floor, "graph": floor.ways}
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if len(set(self.zones)) < len(self.zones):
             raise ValueError("zones: names must differ")
+        self._check_graph()
         if self.robot.heartbeat > self.dispatcher.max_age / 2:
             raise ValueError(
                 f"robot.heartbeat: {self.robot.heartbeat} s is more than half of dispatcher.max_age "
@@ -302,6 +287,28 @@ class Config(Section):
         if self.floor is not None:
             self.floor.check_room(self.slots)
             self.floor.check_margin(self.robot.zone_margin)
+
+    def _check_graph(self) -> None:
+        key, spec = "graph", self.game.r_l.move
+        try:
+            graph = self.zone_graph
+            key = "game.r_l.move"
+            if isinstance(spec, MoveReward):
+                graph.check_ways(self.zones, spec.ways)
+        except ZoneGraphError as error:
+            raise ValueError(f"key '{key}': {error}") from None
+        if isinstance(spec, tuple) and len(spec) != graph.moves:
+            raise ValueError(
+                f"key '{key}': {len(spec)} rewards for {graph.moves} moves: "
+                + (f"give {', '.join(RING_MOVES)}" if graph.is_ring else "give {stay: …, drive: …}, or one per move")
+            )
+
+    @property
+    def zone_graph(self) -> ZoneGraph:
+        """Where moves lead: on `graph`, or on the ring that the zones form in their order."""
+        if self.graph is None:
+            return ZoneGraph.ring(len(self.zones))
+        return ZoneGraph.from_neighbours(self.zones, self.graph)
 
     @property
     def robots(self) -> tuple[str, ...]:
@@ -382,11 +389,3 @@ class _NoDuplicates(yaml.SafeLoader):
             if isinstance(key, str):
                 seen.add(key)
         return super().construct_mapping(node, deep=deep)
-
-
-def _check_name(name: str) -> None:
-    parts = name.split("/")
-    if not all(
-        part and part.replace("_", "a").isalnum() and part.isascii() and not part[0].isdigit() for part in parts
-    ):
-        raise ValueError(f"robot name {name!r} is no valid ROS name: letters, digits, '_' and '/', no leading digit")

@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 from .config import Config, read_yaml
 from .errors import UserError
 from .files import replacing
-from .ring import MOVES
+from .zone_graph import ZoneGraph
 
 
 def world_digest(config: Config) -> str:
-    """Hash of what the counts depend on: the ring, its bodies, how they drive, the tick; not n, so a fleet may grow."""
+    """Hash of what the counts depend on: zones, ways, bodies, how they drive, the tick; not n, so a fleet may grow."""
     world = config.world.model_dump(include={"layout", "step", "speed", "acceleration"})
     world |= {"zones": len(config.zones), "tick": config.dispatcher.tick}
+    if not config.zone_graph.is_ring:
+        world["targets"] = config.zone_graph.targets.tolist()
     return hashlib.sha256(json.dumps(world, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -46,7 +48,7 @@ def write_counts(
     )
     text = (
         f"# Zone transitions counted per tick {origin}:\n"
-        f"# counts{index}, move: 0 stay, 1 next, 2 previous. `world` is the hash of the layout,\n"
+        f"# counts{index}, move: {_moves(config.zone_graph)}. `world` is the hash of the layout,\n"
         "# bodies and tick they hold for.\n" + yaml.safe_dump(body, sort_keys=False, default_flow_style=None)
     )
     with replacing(path) as stream:
@@ -59,8 +61,8 @@ def read_counts(path: str | os.PathLike[str], config: Config) -> NDArray[np.int6
     Raises:
         UserError: unreadable, of the wrong shape, negative, or counted in another world.
     """
-    zones = len(config.zones)
-    shapes = ((zones, MOVES, zones), (zones, zones, MOVES, zones))
+    zones, moves = config.zone_graph.targets.shape
+    shapes = ((zones, moves, zones), (zones, zones, moves, zones))
     return _read(path, config, "counts", "[zone][move][next zone]", shapes)
 
 
@@ -68,6 +70,10 @@ def read_steering(path: str | os.PathLike[str], config: Config) -> NDArray[np.in
     """Read counts [priority, dispatch, next priority] for the world of `config`; raises UserError as `read_counts`."""
     zones = len(config.zones)
     return _read(path, config, "steering", "[priority][dispatch][next priority]", ((zones, zones, zones),))
+
+
+def _moves(graph: ZoneGraph) -> str:
+    return "0 stay, 1 next, 2 previous" if graph.is_ring else "0 stay, j to the zone's j-th neighbour"
 
 
 def _read(

@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 
 from . import polygons
 from .errors import suggestion
-from .section import Finite, Name, Section
+from .sections import Finite, Name, Section
 
 SLOT_GAP = 0.25  # [m] Nav2's default goal tolerance: slots closer than this are one place to it
 
@@ -28,7 +28,9 @@ class ZoneConfig(Section):
     name: Name
     polygon: tuple[Corner, ...] = Field(description="[m, m] corners in order, not crossing itself")
     slots: tuple[Pose, ...] = Field(description="[m, m, rad] where robots stand in this zone, one each")
-    neighbours: tuple[Name, ...] | None = Field(None, description="next and previous; None: as the zones are listed")
+    neighbours: tuple[Name, ...] | None = Field(
+        None, description="by moves; None: the next and the previous in the list"
+    )
 
     @property
     def corners(self) -> NDArray[np.float64]:
@@ -98,12 +100,17 @@ class FloorConfig(Section):
                     raise ValueError(f"key 'zones.{i}.neighbours': {name!r} is the zone itself")
             if len(set(named)) < len(named):
                 raise ValueError(f"key 'zones.{i}.neighbours': a zone is named twice")
-            ring = (self.names[(i + 1) % len(self.names)], self.names[i - 1])
-            if zone.neighbours is not None and named != ring:
-                raise ValueError(
-                    f"key 'zones.{i}.neighbours': moves go round a ring in the order in which zones are listed, so the "
-                    f"neighbours of {zone.name} are [{', '.join(ring)}]"
-                )
+
+    @property
+    def ways(self) -> dict[str, tuple[str, ...]] | None:
+        """Neighbours of every zone, those of a ring where none are named; None if no zone names any."""
+        if all(zone.neighbours is None for zone in self.zones):
+            return None
+        names, count = self.names, len(self.names)
+        return {
+            zone.name: (names[(i + 1) % count], names[i - 1]) if zone.neighbours is None else zone.neighbours
+            for i, zone in enumerate(self.zones)
+        }
 
     def check_room(self, slots: Sequence[int]) -> None:
         """Raise ValueError unless every zone has the slots of these indices, one per robot."""

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from .section import NonNegative, Positive, Section
+from .sections import NonNegative, Positive, Section
 
 PoseType = Literal["Odometry", "PoseWithCovarianceStamped", "PoseStamped"]
 Reliability = Literal["reliable", "best_effort"]

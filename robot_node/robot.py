@@ -8,7 +8,6 @@ from bisect import bisect_right
 import numpy as np
 
 from meanfleet.bundle import PolicyBundle
-from meanfleet.ring import shifted
 
 
 class Robot:
@@ -25,16 +24,20 @@ class Robot:
 
     def follow(self, bundle: PolicyBundle) -> None:
         """Draw moves from this bundle's π_l from now on."""
-        self._zones = bundle.game.zones
-        self._cumulative = np.cumsum(bundle.local_policy, axis=2)[:, :, :-1].tolist()
+        self._graph = bundle.game.graph
+        moves = bundle.game.allowed.sum(axis=1).tolist()
+        cumulative = np.cumsum(bundle.local_policy, axis=2).tolist()
+        # Without the last of the zone's moves: what rounding leaves below 1 must not draw one that it does not have.
+        self._cumulative = [[row[: m - 1] for row in rows] for rows, m in zip(cumulative, moves, strict=True)]
 
     def move(self, zone: int, priority: int) -> int:
-        """Draw a move from π_l(·|zone, priority)."""
+        """Draw a move from `π_l(·|zone, priority)`."""
         return bisect_right(self._cumulative[zone][priority], self._rng.random())
 
     def goal(self, zone: int, move: int) -> int:
-        """Zone that a move leads to on the ring."""
-        return shifted(zone, move, self._zones)
+        """Zone that a move leads to."""
+        assert self._graph is not None  # whoever has goals has required the graph of the bundle
+        return int(self._graph.targets[zone, move])
 
 
 def robot_seed(seed: int, name: str) -> np.random.SeedSequence:

@@ -46,11 +46,12 @@ def make_world(
     """The world of `config` (or of `backend`), its robots parked in `start_zones` [robot].
 
     Raises:
-        UserError: as `check_world`.
+        UserError: as `check_world`, or bodies asked to drive a graph that is no ring.
     """
     name = check_world(config, backend, gui)
     if name == "model":
         return ModelWorld(config, game, seed, start_zones)
+    _check_ring(name, config)
     return _driving(name, config, seed, start_zones, gui)
 
 
@@ -58,12 +59,21 @@ def make_driving_world(config: Config, seed: int, backend: str | None = None) ->
     """A world of bodies for counting P_l, its robots spread evenly over the zones.
 
     Raises:
-        UserError: an unknown backend, or the model backend, which has nothing to count.
+        UserError: an unknown backend, the model backend, which has nothing to count, or a graph that is no ring.
     """
     name = check_world(config, backend, gui=False)
     if name == "model":
         raise UserError("the model backend jumps by P_l itself: count with --backend bullet or kinematic")
+    _check_ring(name, config)
     return _driving(name, config, seed, np.arange(len(config.robots)) % len(config.zones), gui=False)
+
+
+def _check_ring(name: str, config: Config) -> None:
+    if not config.zone_graph.is_ring:
+        raise UserError(
+            f"the {name} backend drives round a ring, and {config.source} has {config.zone_graph}: "
+            "use the model backend, or leave out 'graph'"
+        )
 
 
 def _driving(name: str, config: Config, seed: int, start_zones: NDArray[np.int64], gui: bool) -> Backend:

@@ -95,6 +95,7 @@ def _switched(filters: FilterSelection, base: Remembering) -> list[Remembering]:
     except UserError:  # out of reach: nothing guides
         return []
     slopes -= np.sum(policy * slopes, axis=2, keepdims=True)
+    slopes[~np.broadcast_to(filters.game.allowed[:, None], slopes.shape)] = -np.inf
     rows, moves = np.eye(slopes.shape[2]), slopes.argmax(axis=2)
     gaining = slopes.max(axis=2) > 1e-6 * filters.game.reward_scale
     found = []
@@ -102,7 +103,7 @@ def _switched(filters: FilterSelection, base: Remembering) -> list[Remembering]:
         found.append(np.where(gaining[:, :, None], rows[moves], policy))
     for index in np.argsort(-slopes, axis=None, kind="stable"):
         z, s, a = (int(i) for i in np.unravel_index(index, slopes.shape))
-        if len(found) > SINGLES:
+        if len(found) > SINGLES or np.isneginf(slopes[z, s, a]):
             break
         if policy[z, s, a] < 1:
             single = policy.copy()

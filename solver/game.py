@@ -2,13 +2,17 @@
 
 s_g(t+1) ~ P_g[s_g, a_g, ·]        s_i(t+1) ~ P_l[s_i, s_g, a_i, ·]
 r(t) = r_g[s_g, a_g] + (1/n) Σ_i r_l[s_i, s_g, a_i]        J = E Σ_t γ^t r(t)
+
+Where zones have different moves (`ZoneGraph`), arrays are as long as the largest set, and the rows of a move that a
+zone does not have are those of its move 0: whatever maximises or bounds over moves is right without knowing. Who
+chooses moves looks at `Game.allowed`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meanfleet.errors import UserError
+from meanfleet.zone_graph import RING_MOVES, ZoneGraph, ZoneGraphError
 
 FloatArray = NDArray[np.float64]
 ROW_SUM_TOLERANCE = 1e-9
@@ -39,6 +44,7 @@ class Game:
         discount: γ in [0, 1).
         start_priority: float64 [s_g], law of the first priority.
         start_concentration: float64 [z], Dirichlet parameters from which the fleet's first distribution is drawn.
+        graph: where moves lead. None: the ring if robots have three moves, else moves that lead nowhere in particular.
 
     Raises:
         GameError: wrong shape, not finite, negative, or a row that does not sum to 1.
@@ -51,14 +57,16 @@ class Game:
     discount: float
     start_priority: FloatArray
     start_concentration: FloatArray
+    graph: ZoneGraph | None = None
 
     def __post_init__(self) -> None:
         for name in _ARRAYS:
-            array = _numeric(name, getattr(self, name))
-            array.setflags(write=False)
-            object.__setattr__(self, name, array)
+            object.__setattr__(self, name, _numeric(name, getattr(self, name)))
         object.__setattr__(self, "discount", float(self.discount))
         self._check_shapes()
+        self._lay_on_graph()
+        for name in _ARRAYS:
+            getattr(self, name).setflags(write=False)
         for name in _ARRAYS:
             _check_finite(name, getattr(self, name))
         if not 0 <= self.discount < 1:
@@ -93,6 +101,21 @@ class Game:
             if actual != shape or 0 in shape:
                 raise GameError(f"{name} has shape {actual}, expected {shape}, none of them 0")
 
+    def _lay_on_graph(self) -> None:
+        """Find the graph; make the rows of moves that a zone does not have those of its move 0."""
+        if self.graph is None:
+            if self.moves == len(RING_MOVES):
+                object.__setattr__(self, "graph", ZoneGraph.ring(self.zones))
+            return
+        if self.graph.targets.shape != (self.zones, self.moves):
+            raise GameError(
+                f"the graph has {self.graph.zones} zones with {self.graph.moves} moves at most, "
+                f"the game's arrays {self.zones} zones with {self.moves} moves"
+            )
+        for zone, move in np.argwhere(~self.allowed):
+            self.P_l[zone, :, move] = self.P_l[zone, :, 0]
+            self.r_l[zone, :, move] = self.r_l[zone, :, 0]
+
     @property
     def priorities(self) -> int:
         """|S_g|."""
@@ -113,6 +136,11 @@ class Game:
         """|A_l|."""
         return int(self.P_l.shape[2])
 
+    @cached_property
+    def allowed(self) -> NDArray[np.bool_]:
+        """Which moves a robot has, bool [z, a]; move 0 always."""
+        return np.ones((self.zones, self.moves), dtype=bool) if self.graph is None else self.graph.allowed
+
     @property
     def reward_scale(self) -> float:
         """Largest absolute value of one tick's reward."""
@@ -120,40 +148,50 @@ class Game:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over all arrays and γ: two games are the same game if and only if these agree."""
+        """SHA-256 over all arrays, γ and a graph that is no ring: two games are the same if and only if these agree."""
         sha = hashlib.sha256(repr(self.discount).encode())
         for name in _ARRAYS:
             array = getattr(self, name)
             sha.update(f"{name}{array.shape}".encode())
             sha.update(np.ascontiguousarray(array).tobytes())
+        for name, targets in self._targets().items():
+            sha.update(f"{name}{targets.shape}".encode())
+            sha.update(np.ascontiguousarray(targets).tobytes())
         return sha.hexdigest()
 
-    def arrays(self) -> dict[str, FloatArray]:
-        """All arrays by name, `discount` as a 0-d array."""
-        return {name: getattr(self, name) for name in _ARRAYS} | {"discount": np.asarray(self.discount)}
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All arrays by name, `discount` as a 0-d array, and the graph's `targets` if it is no ring."""
+        named = {name: getattr(self, name) for name in _ARRAYS}
+        return named | {"discount": np.asarray(self.discount)} | self._targets()
+
+    def _targets(self) -> dict[str, NDArray[np.int64]]:
+        return {} if self.graph is None or self.graph.is_ring else {"targets": self.graph.targets}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, Any], where: str = "game") -> Game:
-        """Build a game from named arrays; the start is uniform where not given.
+        """Build a game from named arrays; the start is uniform where not given, `targets` are those of a `ZoneGraph`.
 
         Raises:
             GameError: an array is missing, unknown or invalid; the message begins with `where`.
         """
-        known = {field.name for field in fields(cls)}
-        optional = {"start_priority", "start_concentration"}
+        known = {field.name for field in fields(cls)} - {"graph"} | {"targets"}
+        optional = {"start_priority", "start_concentration", "targets"}
         missing = sorted(known - optional - set(arrays))
         unknown = sorted(set(arrays) - known)
         if missing or unknown:
             what = f"lacks {', '.join(missing)}" if missing else f"has unknown {', '.join(unknown)}"
-            raise GameError(f"{where} {what}: expected {', '.join(sorted(known - optional))} and optionally the start")
+            raise GameError(
+                f"{where} {what}: expected {', '.join(sorted(known - optional))} and optionally the start and targets"
+            )
         full = dict(arrays)
+        targets = full.pop("targets", None)
         if "start_priority" not in full:
             full["start_priority"] = np.full(np.shape(arrays["P_g"])[0], 1 / max(np.shape(arrays["P_g"])[0], 1))
         if "start_concentration" not in full:
             full["start_concentration"] = np.ones(np.shape(arrays["P_l"])[0])
         try:
-            return cls(**full)
-        except GameError as error:
+            return cls(**full, graph=None if targets is None else ZoneGraph(targets))
+        except (GameError, ZoneGraphError) as error:
             raise GameError(f"{where}: {error}") from None
 
     @classmethod
@@ -190,8 +228,16 @@ class Game:
         from .warehouse import warehouse_game
 
         if config.game.file is not None:
-            return cls.from_npz(Path(config.source).parent / config.game.file)
+            return cls.from_npz(Path(config.source).parent / config.game.file)._on_graph_of(config)
         return warehouse_game(config)
+
+    def _on_graph_of(self, config: Any) -> Game:
+        """The same game on the graph that a configuration has; one without `graph:` leaves the game as it is."""
+        if config.graph is None or self.graph == config.zone_graph:
+            return self
+        if self.graph is not None and not self.graph.is_ring:  # a ring may be no more than three moves
+            raise GameError(f"{config.source}: key 'graph' is another graph than that of {config.game.file}: give one")
+        return replace(self, graph=config.zone_graph)
 
 
 def _numeric(name: str, value: Any) -> FloatArray:

@@ -120,9 +120,13 @@ class _Search:
         return self.surrogate.local_policy
 
     def ascent(self) -> tuple[FloatArray, FloatArray]:
-        """First-order gain of every pure move [z, s_g, a], and of the best one in every cell [z, s_g]."""
+        """First-order gain of every pure move [z, s_g, a], and of the best one in every cell [z, s_g].
+
+        Moves that the zone does not have gain −∞.
+        """
         slopes = gradient(self.surrogate, self.table, self.value.middle)
         slopes -= np.sum(self.policy * slopes, axis=2, keepdims=True)
+        slopes[~np.broadcast_to(self.system.game.allowed[:, None], slopes.shape)] = -np.inf
         return slopes, slopes.max(axis=2)
 
     def step_towards(self, slopes: FloatArray, gains: FloatArray) -> bool:
@@ -140,7 +144,7 @@ class _Search:
         rows = np.eye(slopes.shape[2])
         for index in np.argsort(-slopes, axis=None, kind="stable"):
             z, s, move = (int(i) for i in np.unravel_index(index, slopes.shape))
-            if np.array_equal(rows[move], self.policy[z, s]):
+            if np.array_equal(rows[move], self.policy[z, s]) or np.isneginf(slopes[z, s, move]):
                 continue
             if self._accept(self.surrogate.changed((z, s), rows[move])):
                 return True

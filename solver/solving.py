@@ -68,7 +68,7 @@ def solve(
         settings: tolerance, starts, alternations, κ, rollouts; the defaults of `SolverConfig` otherwise.
         sampled: those of k to be learned by the sampled backup (certificate: an estimate).
         samples: draws per backup of the sampled backup.
-        parameterization: states that the tables are learned over: "histogram", or "tuple" for the |S_l|^k ordered ones,
+        parameterization: states to learn the tables over: "histogram", or "tuple" for the `|S_l|^k` ordered ones,
             with the same fixed point, as an oracle at small k. The alternation itself runs over histograms.
         progress: called with a label and a number as the work goes on.
         checkpoint: file in which the alternation is kept while it runs; a call that was killed goes on from it.

@@ -15,6 +15,7 @@ import pytest
 from meanfleet.bundle import PolicyBundle, Table, _checksum
 from meanfleet.errors import UserError
 from meanfleet.solver import Game
+from meanfleet.zone_graph import ZoneGraph
 from naive.surrogate import histograms, random_arrays, random_policy
 
 
@@ -114,10 +115,10 @@ def test_a_missing_k_is_refused_with_the_remedy(bundle: PolicyBundle) -> None:
 def test_a_bundle_of_another_ring_is_refused() -> None:
     square = random_arrays(0, 3, 3, 3, 3)
     ring = PolicyBundle(Game(**square), np.full((3, 3, 3), 1 / 3), (Table(1, np.zeros((3, 3), int), {}),), {})
-    ring.require_zones(3)
+    ring.require_graph(ZoneGraph.ring(3))
     for bundle, zones in ((ring, 4), (make_bundle(), 3)):
         with pytest.raises(UserError, match=f"ring of {zones} zones"):
-            bundle.require_zones(zones)
+            bundle.require_graph(ZoneGraph.ring(zones))
 
 
 # --- what is no bundle

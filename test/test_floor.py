@@ -124,6 +124,19 @@ def test_a_floor_that_cannot_be_is_refused(
     assert str(tmp_path / "fleet.yaml") in message
 
 
+def test_neighbours_make_the_graph_of_moves_and_the_order_of_the_list_a_ring(tmp_path: Path) -> None:
+    ring = Config.from_yaml(EXAMPLE).zone_graph
+    assert ring.is_ring
+    content = copy.deepcopy(CONTENT)
+    content["zones"][0]["neighbours"] = ["picking", "storage", "shipping"]
+    content["game"]["r_l"]["move"] = {"stay": 0.0, "drive": 0.1}
+    graph = read(tmp_path, content).zone_graph
+    assert graph.targets[0].tolist() == [0, 2, 1, 4]
+    assert graph.targets[1, :3].tolist() == ring.targets[1].tolist()
+    with pytest.raises(UserError, match="graph"):
+        read(tmp_path, content | {"graph": {"receiving": ["storage"]}})
+
+
 def test_more_robots_than_slots_are_refused_also_when_asked_for_later() -> None:
     config = Config.from_yaml(EXAMPLE)
     assert floor_of(config.with_robots(4)).slots.shape == (4, 5, 3)

@@ -13,6 +13,7 @@ from . import (
     demonstrating,
     fitting,
     inspecting,
+    learning,
     operating,
     recording,
     replaying,
@@ -52,6 +53,7 @@ app.command("inspect")(inspecting.inspect_command)
 app.command("simulate")(simulating.simulate_command)
 app.command("compare")(simulating.compare_command)
 app.command("count")(simulating.count_command)
+app.command("dynamics")(learning.dynamics_command)
 app.command("replay")(replaying.replay_command)
 app.command("fit")(fitting.fit_command)
 app.command("up")(running.up_command)

@@ -23,7 +23,7 @@ def fit_command(
     out: Annotated[
         Path, typer.Option("--out", "-o", help="NAME.yaml: a configuration with its counts; NAME.npz: arrays.")
     ] = Path("fitted.yaml"),
-    moves: Annotated[str, typer.Option(help="recorded, policy or ring (default: recorded, else --policy's).")] = "",
+    moves: Annotated[str, typer.Option(help="recorded, policy or way (default: recorded, else --policy's).")] = "",
     policy: Annotated[
         Path | None, typer.Option("--policy", "-p", help="Bundle that the robots followed, if moves are not recorded.")
     ] = None,
@@ -55,7 +55,15 @@ def fit_command(
     setup = Config.from_yaml(config)
     followed = None if policy is None else PolicyBundle.load(policy).local_policy
     log = read_bag(bag, setup, topic, message, robots, json)
-    fitted = fit(log, moves_from=moves, policy=followed, by_priority=by_priority, prior=prior, steering=steering)
+    fitted = fit(
+        log,
+        graph=setup.zone_graph,
+        moves_from=moves,
+        policy=followed,
+        by_priority=by_priority,
+        prior=prior,
+        steering=steering,
+    )
     how: dict[str, Any] = {"bag": log.sha256, "robots": len(log.robots), "ticks": len(log.stamps), "seed": seed}
     game = fitted_game(fitted, setup)
     model_free: dict[str, Any] | None = None
@@ -89,7 +97,7 @@ def _show(summary: dict[str, Any], known_steering: bool) -> None:
         f"widest 95 % interval {seen['widest_interval']:.3f}"
     )
     _unseen(summary["unseen"], "[zone, priority, move]" if summary["by_priority"] else "[zone, move]")
-    if summary["moves_from"] == "ring":
+    if summary["moves_from"] == "way":
         console.print("  moves were inferred from where robots went: failed drives count as stays, so P_l is too good")
     steering = summary.get("steering")
     if steering is None:

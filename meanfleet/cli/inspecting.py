@@ -10,29 +10,39 @@ import typer
 from rich.table import Table
 
 from meanfleet.bundle import PolicyBundle
+from meanfleet.config import Config
 from meanfleet.filtering import FilterModel
 from meanfleet.gaps import gap_text
-from meanfleet.ring import MOVE_NAMES
+from meanfleet.solver import Game
 
 from .common import Json, console, print_json
 
 
 def inspect_command(
-    file: Annotated[Path, typer.Argument(help="Policy bundle (.npz).", show_default=False)], json: Json = False
+    file: Annotated[Path, typer.Argument(help="Policy bundle (.npz).", show_default=False)],
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="Configuration whose names of zones are shown.")
+    ] = None,
+    json: Json = False,
 ) -> None:
     """Show what a policy bundle holds and what is proven of it.
 
-    Example: meanfleet inspect policy.npz
+    Example: meanfleet inspect policy.npz -c config/warehouse.yaml
     """
     bundle = PolicyBundle.load(file)
+    names: tuple[str, ...] | None = None
+    if config is not None:
+        setup = Config.from_yaml(config)
+        bundle.require_graph(setup.zone_graph)
+        names = setup.zones
     if json:
-        print_json(describe(bundle))
+        print_json(describe(bundle, names))
     else:
-        show(bundle)
+        show(bundle, names)
 
 
-def describe(bundle: PolicyBundle) -> dict[str, Any]:
-    """The bundle's content as plain values."""
+def describe(bundle: PolicyBundle, names: tuple[str, ...] | None = None) -> dict[str, Any]:
+    """The bundle's content as plain values; `names` are those of the zones."""
     game = bundle.game
     return {
         "digest": bundle.digest,
@@ -46,6 +56,7 @@ def describe(bundle: PolicyBundle) -> dict[str, Any]:
         },
         "ks": list(bundle.ks),
         "certificates": {str(k): certificate for k, certificate in bundle.certificate.items()},
+        "moves": _moves(game, names),
         "local_policy": bundle.local_policy.tolist(),
         "filtering": _filtering(bundle),
         "how": bundle.how,
@@ -60,8 +71,15 @@ def _filtering(bundle: PolicyBundle) -> dict[str, Any] | None:
     return {"kappa": model.kappa, "settings": {str(k): asdict(setting) for k, setting in model.settings.items()}}
 
 
-def show(bundle: PolicyBundle) -> None:
-    """Print the bundle for people."""
+def _moves(game: Game, names: tuple[str, ...] | None) -> list[list[str]]:
+    """What the moves of every zone are called."""
+    if game.graph is None:
+        return [[str(move) for move in range(game.moves)]] * game.zones
+    return [list(game.graph.move_names(zone, names)) for zone in range(game.zones)]
+
+
+def show(bundle: PolicyBundle, names: tuple[str, ...] | None = None) -> None:
+    """Print the bundle for people; `names` are those of the zones."""
     game = bundle.game
     console.print(
         f"game {game.digest[:12]}: {game.zones} zones, {game.priorities} priorities, {game.dispatches} dispatches, "
@@ -90,7 +108,7 @@ def show(bundle: PolicyBundle) -> None:
         console.print("lead: over the memoryless table of the same k under common random numbers, 95 % interval.")
     for step in bundle.how.get("robots", {}).get("gain_over", {}).items():
         console.print(_gain(*step))
-    console.print(_policy_table(bundle))
+    console.print(_policy_table(bundle, names))
 
 
 def _show_equilibrium(found: dict[str, Any]) -> None:
@@ -161,16 +179,18 @@ def _lead(rule: dict[str, Any], over: str) -> str:
     return "–" if lead is None else f"{lead['low']:.2f} … {lead['high']:.2f}"
 
 
-def _policy_table(bundle: PolicyBundle) -> Table:
-    names = MOVE_NAMES if bundle.game.moves == len(MOVE_NAMES) else tuple(map(str, range(bundle.game.moves)))
+def _policy_table(bundle: PolicyBundle, names: tuple[str, ...] | None) -> Table:
+    game = bundle.game
+    moves, zones = _moves(game, names), names or [str(zone) for zone in range(game.zones)]
+    priorities = zones if game.priorities == game.zones else [str(priority) for priority in range(game.priorities)]
     table = Table(title="what robots do: zone (row) under priority (column)")
     table.add_column("zone")
-    for priority in range(bundle.game.priorities):
-        table.add_column(str(priority))
+    for priority in priorities:
+        table.add_column(priority)
     for zone, row in enumerate(bundle.local_policy):
         cells = []
         for law in row:
             best = int(law.argmax())
-            cells.append(names[best] if law[best] > 0.999 else f"{names[best]} {law[best]:.0%}")
-        table.add_row(str(zone), *cells)
+            cells.append(moves[zone][best] if law[best] > 0.999 else f"{moves[zone][best]} {law[best]:.0%}")
+        table.add_row(zones[zone], *cells)
     return table

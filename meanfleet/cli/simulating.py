@@ -176,6 +176,7 @@ def count_command(
     from meanfleet.files import writable_folder
     from meanfleet.sim.counting import count_transitions
     from meanfleet.sim.world import make_driving_world
+    from meanfleet.zone_graph import RING_MOVES
 
     setup = Config.from_yaml(config).with_robots(n)
     named = setup.game.P_l.counted if isinstance(setup.game.P_l, CountedTransition) else None
@@ -202,8 +203,8 @@ def count_command(
         return
     share = counts.sum(axis=0)
     console.print(f"{counts.sum()} transitions counted, written to {target}; summed over zones, by move:")
-    for move, name in enumerate(("stay", "next", "previous")):
-        moved = sum(int(counts[z, move, (z + (0, 1, -1)[move]) % zones]) for z in range(zones))
+    for move, name in enumerate(RING_MOVES):
+        moved = sum(int(counts[z, move, ends[move]]) for z, ends in enumerate(setup.zone_graph.targets))
         console.print(f"  {name}: {moved / max(int(share[move].sum()), 1):.1%} end the tick where the move leads")
 
 

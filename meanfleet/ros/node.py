@@ -71,10 +71,10 @@ class WorkingNode(Node):
         return Config.from_yaml(path).with_robots(n or None)
 
     def policies(self, config: Config) -> PolicyBundle:
-        """The policy bundle that the parameter `policy` names, checked against the configuration's ring.
+        """The policy bundle that the parameter `policy` names, checked against the configuration's zones and ways.
 
         Raises:
-            UserError: the parameter is missing, or the bundle is damaged or for another number of zones.
+            UserError: the parameter is missing, or the bundle is damaged or for other zones or ways.
         """
         return self.load_policies(self.parameter("policy", ""), config)
 
@@ -83,7 +83,7 @@ class WorkingNode(Node):
         if not path:
             raise UserError(f"{self.get_name()} needs the parameter 'policy': the path of a policy bundle (.npz)")
         bundle = PolicyBundle.load(path)
-        bundle.require_zones(len(config.zones))
+        bundle.require_graph(config.zone_graph)
         return bundle
 
     def ros_time(self) -> float:

@@ -105,7 +105,7 @@ def warehouse_graph(given: Mapping[str, Any], solve_missing: bool = True) -> tup
         policy = str(cached_policy(config, run["k"] or config.dispatcher.k, observer))
     if policy:
         bundle = PolicyBundle.load(policy)
-        bundle.require_zones(len(config.zones))
+        bundle.require_graph(config.zone_graph)
         steering.check(config, bundle)
     if run["out"]:
         run["out"] = str(writable_folder(run["out"]).resolve())

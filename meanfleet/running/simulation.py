@@ -50,7 +50,7 @@ class Trajectory:
 
 def check_fit(config: Config, bundle: PolicyBundle, steering: Steering) -> None:
     """Raise UserError unless the bundle can run this fleet with this dispatcher."""
-    bundle.require_zones(len(config.zones))
+    bundle.require_graph(config.zone_graph)
     steering.check(config, bundle)
 
 

@@ -9,21 +9,22 @@ from numpy.typing import NDArray
 
 from meanfleet.config import Config
 from meanfleet.floor import floor_of
-from meanfleet.ring import moves_between
 from meanfleet.solver import Game
 
 
 class ModelWorld:
     """Robots without bodies, standing in their slot of the zone they are in.
 
-    A robot's move is what leads it from its zone towards its standing goal. Half a tick after a priority was heard,
-    every robot jumps by P_l(· | zone, priority, move), so that all goals of the tick are in.
+    A robot's move is what leads it from its zone a shortest way towards its standing goal. Half a tick after a priority
+    was heard, every robot jumps by P_l(· | zone, priority, move), so that all goals of the tick are in.
     """
 
     def __init__(self, config: Config, game: Game, seed: int, start_zones: NDArray[np.int64]) -> None:
         self._layout, self._game = floor_of(config), game
         self._delay, self._step = config.dispatcher.tick / 2, config.world.step
         self._rng = np.random.default_rng(np.random.SeedSequence([seed, 2]))
+        graph = game.graph or config.zone_graph  # a game whose moves lead nowhere in particular is told the moves
+        self._towards = graph.towards
         self._cumulative = np.cumsum(game.P_l, axis=3)
         self._zones = np.array(start_zones, dtype=np.int64)
         self._goals = self._zones.copy()
@@ -56,7 +57,7 @@ class ModelWorld:
         self._heard = (self._time + self._delay, priority)
 
     def send(self, robots: NDArray[np.int64], goals: NDArray[np.int64], moves: NDArray[np.int64] | None = None) -> None:
-        """Set goals [m] of robots [m]; `moves` [m] where the caller knows them, as games need that are no ring."""
+        """Set goals [m] of robots [m]; `moves` [m] where the caller knows them, as games without a graph need."""
         self._sent += int(np.sum(self._goals[robots] != goals))
         self._goals[robots] = goals
         if moves is not None:
@@ -71,7 +72,7 @@ class ModelWorld:
             self._heard, self._moves = None, None
 
     def _jump(self, priority: int) -> None:
-        moves = moves_between(self._zones, self._goals, self._game.zones) if self._moves is None else self._moves
+        moves = self._towards[self._zones, self._goals] if self._moves is None else self._moves
         cumulative = self._cumulative[self._zones, priority, moves]
         draws = self._rng.random(len(self._zones)) * cumulative[:, -1]
         self._zones = np.minimum(np.sum(cumulative <= draws[:, None], axis=1), self._game.zones - 1)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 class Backend(Protocol):
-    """A world of n robots on the ring. Zones are indices; poses are in frame `map`, [m, m, rad]."""
+    """A world of n robots. Zones are indices; poses are in frame `map`, [m, m, rad]."""
 
     @property
     def time(self) -> float:

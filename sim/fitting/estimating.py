@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 from scipy.stats import beta, chi2
 
 from meanfleet.errors import UserError
-from meanfleet.ring import MOVES, moves_between
-from meanfleet.solver.warehouse import steering_weights, transition_weights
+from meanfleet.solver.warehouse import by_row, steering_weights, transition_weights
+from meanfleet.zone_graph import ZoneGraph
 
 from ..bags.log import UNKNOWN, FleetLog
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
-MovesFrom = Literal["recorded", "policy", "ring"]
+MovesFrom = Literal["recorded", "policy", "way"]
 SOURCES: tuple[MovesFrom, ...] = get_args(MovesFrom)
 LEVEL = 0.95
 DIFFERENT = 1e-3  # chance of so much difference between priorities if there is none, below which they are kept apart
@@ -43,6 +43,7 @@ class Fitted:
         moves_from: how moves are known.
         different: p-value of the test that P_l is the same for all priorities; None where that cannot be tested.
         left_out: robots' ticks that could not be counted, by reason.
+        graph: the zones and the ways between them.
     """
 
     counts: IntArray
@@ -51,16 +52,18 @@ class Fitted:
     moves_from: MovesFrom
     different: float | None
     left_out: dict[str, int]
+    graph: ZoneGraph
 
     @property
     def law(self) -> FloatArray:
-        """Posterior mean of P_l, of the shape of the counts; nan in rows with no weight."""
-        return _mean(transition_weights(self.counts, self.prior))
+        """Posterior mean of P_l, of the shape of the counts; nan in rows with no weight, 0 in those that are none."""
+        law = _mean(transition_weights(self.counts, self.prior, self.graph))
+        return np.asarray(np.where(self.rows[..., None], law, 0.0))
 
     @property
     def interval(self) -> tuple[FloatArray, FloatArray]:
         """Ends of the 95 % credible intervals of P_l, each of the shape of the counts."""
-        return credible(transition_weights(self.counts, self.prior))
+        return credible(transition_weights(self.counts, self.prior, self.graph))
 
     @property
     def steering_interval(self) -> tuple[FloatArray, FloatArray] | None:
@@ -70,7 +73,12 @@ class Fitted:
     @property
     def unseen(self) -> list[list[int]]:
         """Rows of P_l that were never seen: [z, s_g, a] or [z, a]; their law is the prior's."""
-        return [[int(i) for i in row] for row in np.argwhere(self.counts.sum(axis=-1) == 0)]
+        return [[int(i) for i in row] for row in np.argwhere((self.counts.sum(axis=-1) == 0) & self.rows)]
+
+    @property
+    def rows(self) -> NDArray[np.bool_]:
+        """Which rows of P_l there are: [z, s_g, a] or [z, a] of moves that the zone has."""
+        return by_row(self.graph, self.counts)
 
     @property
     def unseen_steering(self) -> list[list[int]]:
@@ -81,7 +89,7 @@ class Fitted:
 
     def summary(self) -> dict[str, Any]:
         """Counts, laws, intervals and what was not explored; JSON-ready."""
-        rows = self.counts.sum(axis=-1)
+        rows = self.counts.sum(axis=-1)[self.rows]
         low, high = self.interval
         result: dict[str, Any] = {
             "transitions": int(self.counts.sum()),
@@ -122,6 +130,7 @@ class Fitted:
 def fit(
     log: FleetLog,
     *,
+    graph: ZoneGraph | None = None,
     moves_from: str = "",
     policy: FloatArray | None = None,
     by_priority: bool | None = None,
@@ -131,8 +140,10 @@ def fit(
     """Estimate P_l, and P_g where the dispatcher's diagnostics are in the log.
 
     Args:
-        log: the recorded fleet; zones and priorities are the same zones on a ring.
-        moves_from: recorded, policy or ring; empty: the first of recorded and policy that is there.
+        log: the recorded fleet; zones and priorities are the same zones.
+        graph: the ways between them; None: a ring.
+        moves_from: recorded, policy or way (towards where the robot went); empty: the first of recorded and policy that
+            is there.
         policy: π_l [z, s_g, a] that the robots followed; only where it leaves no choice does it tell the move.
         by_priority: whether P_l depends on s_g; None: if the log says so at 1 ‰.
         prior: Dirichlet weight.
@@ -143,14 +154,16 @@ def fit(
     """
     if not (np.isfinite(prior) and prior >= 0):
         raise UserError(f"prior {prior:g}: expected a number from 0")
-    moves, source = _moves(log, moves_from, policy)
     zones = len(log.zone_names)
+    graph = graph or ZoneGraph.ring(zones)
+    moves, source = _moves(log, graph, moves_from, policy)
     follows = np.concatenate([log.consecutive, [False]])[:, None]
     after = np.concatenate([log.zones[1:], np.full((1, log.zones.shape[1]), UNKNOWN)])
     reasons = {
         "tick before a gap, or the last": ~follows & np.ones_like(moves, dtype=bool),
         "zone unknown": (log.zones == UNKNOWN) | (after == UNKNOWN),
         "move unknown": moves == UNKNOWN,
+        "move that its zone does not have": ~_has(graph, log.zones, moves),
     }
     usable, left_out = np.ones(moves.shape, dtype=bool), {}
     for reason, out in reasons.items():
@@ -160,7 +173,7 @@ def fit(
         raise UserError(f"{log.source} holds no transition to count: {_commonest(left_out)}")
     priority = np.broadcast_to(log.priority[:, None], moves.shape)
     known = usable & (priority != UNKNOWN)
-    counts = np.zeros((zones, zones, MOVES, zones), dtype=np.int64)
+    counts = np.zeros((zones, zones, graph.moves, zones), dtype=np.int64)
     np.add.at(counts, (log.zones[known], priority[known], moves[known], after[known]), 1)
     different = differs(counts) if known.any() else None
     separate = different is not None and different < DIFFERENT if by_priority is None else by_priority
@@ -169,10 +182,11 @@ def fit(
         if not known.any():
             raise UserError(f"{log.source} holds no priorities: P_l by priority cannot be counted")
     else:
-        counts = np.zeros((zones, MOVES, zones), dtype=np.int64)
+        counts = np.zeros((zones, graph.moves, zones), dtype=np.int64)
         np.add.at(counts, (log.zones[usable], moves[usable], after[usable]), 1)
     told = count_steering(log) if steering else None
-    return Fitted(counts, told, prior, source, different, {k: v for k, v in left_out.items() if v})
+    left_out = {reason: count for reason, count in left_out.items() if count}
+    return Fitted(counts, told, prior, source, different, left_out, graph)
 
 
 def count_steering(log: FleetLog) -> IntArray | None:
@@ -218,19 +232,27 @@ def differs(counts: IntArray) -> float | None:
     return float(chi2.sf(statistic, freedom)) if freedom else None
 
 
-def behaviour(log: FleetLog, moves: IntArray | None = None) -> FloatArray:
+def behaviour(log: FleetLog, graph: ZoneGraph | None = None, moves: IntArray | None = None) -> FloatArray:
     """What the robots did: moves' shares π_l [z, s_g, a] in the log; equal shares where nothing was seen."""
     zones, moved = len(log.zone_names), log.moves if moves is None else moves
-    seen = np.zeros((zones, zones, MOVES))
+    graph = graph or ZoneGraph.ring(zones)
+    seen = np.zeros((zones, zones, graph.moves))
     if moved is not None:
         priority = np.broadcast_to(log.priority[:, None], moved.shape)
-        known = (log.zones != UNKNOWN) & (moved != UNKNOWN) & (priority != UNKNOWN)
+        known = (log.zones != UNKNOWN) & (priority != UNKNOWN) & _has(graph, log.zones, moved)
         np.add.at(seen, (log.zones[known], priority[known], moved[known]), 1)
     total = seen.sum(axis=2, keepdims=True)
-    return np.asarray(np.where(total > 0, seen / np.maximum(total, 1), 1 / MOVES))
+    equal = graph.allowed / graph.allowed.sum(axis=1, keepdims=True)
+    return np.asarray(np.where(total > 0, seen / np.maximum(total, 1), equal[:, None]))
 
 
-def _moves(log: FleetLog, wanted: str, policy: FloatArray | None) -> tuple[IntArray, MovesFrom]:
+def _has(graph: ZoneGraph, zones: IntArray, moves: IntArray) -> NDArray[np.bool_]:
+    """Whether a robot in a known zone has the move, bool of the shape of both."""
+    known = (zones != UNKNOWN) & (moves >= 0) & (moves < graph.moves)
+    return np.asarray(known & graph.allowed[zones, np.where(known, moves, 0)])
+
+
+def _moves(log: FleetLog, graph: ZoneGraph, wanted: str, policy: FloatArray | None) -> tuple[IntArray, MovesFrom]:
     """Moves [tick, robot], UNKNOWN where they are, and how they are known."""
     if wanted not in ("", *SOURCES):
         raise UserError(f"moves from {wanted!r}: expected {', '.join(SOURCES)}")
@@ -240,24 +262,24 @@ def _moves(log: FleetLog, wanted: str, policy: FloatArray | None) -> tuple[IntAr
         assert log.moves is not None
         return np.asarray(log.moves), "recorded"
     if source == "policy" and policy is not None:
-        return _by_policy(log, policy), "policy"
-    if source == "ring":
+        return _by_policy(log, graph, policy), "policy"
+    if source == "way":
         ahead = np.concatenate([log.zones[1:], log.zones[-1:]])
-        inferred = moves_between(log.zones, ahead, len(log.zone_names))
+        inferred = graph.towards[log.zones, ahead]
         unknown = (log.zones == UNKNOWN) | (ahead == UNKNOWN)
-        return np.asarray(np.where(unknown, UNKNOWN, inferred)), "ring"
+        return np.asarray(np.where(unknown, UNKNOWN, inferred)), "way"
     if source == "policy":
         raise UserError("moves from policy: give the policy that the robots followed with --policy")
     raise UserError(
         f"{log.source} holds no robots' moves: record their diagnostics, or give the policy they followed with "
-        "--policy, or let moves be inferred from where they went with --moves ring, which sees no failed drive"
+        "--policy, or let moves be inferred from where they went with --moves way, which sees no failed drive"
     )
 
 
-def _by_policy(log: FleetLog, policy: FloatArray) -> IntArray:
-    zones = len(log.zone_names)
-    if policy.shape != (zones, zones, MOVES):
-        raise UserError(f"the robots' policy has shape {policy.shape}, expected {(zones, zones, MOVES)}")
+def _by_policy(log: FleetLog, graph: ZoneGraph, policy: FloatArray) -> IntArray:
+    expected = (graph.zones, graph.zones, graph.moves)
+    if policy.shape != expected:
+        raise UserError(f"the robots' policy has shape {policy.shape}, expected {expected}")
     sure = np.where(policy.max(axis=2) >= CERTAIN, policy.argmax(axis=2), UNKNOWN)
     priority = np.broadcast_to(log.priority[:, None], log.zones.shape)
     known = (log.zones != UNKNOWN) & (priority != UNKNOWN)

@@ -85,7 +85,7 @@ def learn(log: FleetLog, game: Game, k: int, seed: int = 0) -> LoggedLearning:
 def compare(log: FleetLog, game: Game, k: int, seed: int = 0, rollouts: int = ROLLOUTS) -> dict[str, Any]:
     """Q-learning beside exact G-LEARN in the fitted game: agreement where the log has been, and returns; JSON-ready."""
     learned = learn(log, game, k, seed)
-    policy = behaviour(log)
+    policy = behaviour(log, game.graph)
     exact = learn_exact(KRobotSystem(game, k).under(policy))
     seen = learned.visits.sum(axis=2)
     fleet, horizon = Fleet(game, len(log.robots), k), discounted_horizon(game.discount)

@@ -35,7 +35,7 @@ def fitted_game(fitted: Fitted, config: Config) -> Game:
         GameError: a row was never counted and the prior is 0.
     """
     zones, spec = len(config.zones), config.game
-    P_l = counted_transition(fitted.counts, fitted.prior)  # noqa: N806
+    P_l = counted_transition(fitted.counts, fitted.prior, fitted.graph)  # noqa: N806
     known = Game.from_config(config) if spec.file is not None or fitted.steering is None else None
     P_g = counted_steering(fitted.steering, fitted.prior) if fitted.steering is not None else None  # noqa: N806
     if known is not None:
@@ -47,10 +47,11 @@ def fitted_game(fitted: Fitted, config: Config) -> Game:
         P_g=P_g,
         P_l=P_l,
         r_g=np.full((zones, zones), spec.r_g),
-        r_l=local_reward(zones, spec.r_l),
+        r_l=local_reward(fitted.graph, config.zones, spec.r_l),
         discount=spec.discount,
         start_priority=np.full(zones, 1 / zones),
         start_concentration=np.full(zones, spec.start),
+        graph=fitted.graph,
     )
 
 

@@ -65,8 +65,9 @@ class Counterfactual:
     most: int
 
     def __post_init__(self) -> None:
-        if self.game.P_l.shape != self.bundle.game.P_l.shape or self.game.P_g.shape != self.bundle.game.P_g.shape:
-            raise UserError("the game to roll out has other zones, priorities or moves than the policy's")
+        own = self.bundle.game
+        if (self.game.P_l.shape, self.game.P_g.shape) != (own.P_l.shape, own.P_g.shape) or self.game.graph != own.graph:
+            raise UserError("the game to roll out has other zones, ways, priorities or moves than the policy's")
         if not self._enough.any():
             raise UserError(f"in no tick are the zones of k = {self.most} robots known: lower the largest k")
 

@@ -26,7 +26,7 @@ IntArray = NDArray[np.int64]
 
 def at_once_values(game: Game, k: int) -> int:
     """Values b of one walk: Σ_d (multisets of d types) · (histograms of k − d robots)."""
-    types = game.zones * game.moves
+    types = int(game.allowed.sum())
     return sum(comb(d + types - 1, d) * count_histograms(k - d, game.zones) for d in range(1, k + 1))
 
 
@@ -34,19 +34,27 @@ def at_once(game: Game, k: int, values: FloatArray, s: int, a: int) -> FloatArra
     """r_g(s, a) + the best expectation over joint actions of k robots, for every μ [h]; values are V [s', h]."""
     tables = levels(k, game.zones)
     after = game.discount * (game.P_g[s, a] @ values)
-    best = _walk(after, tables.up, tables.begin, tables.size, game.P_l[:, s], game.r_l[:, s] / k, k)
+    zones, moves = np.nonzero(game.allowed)  # a move that a zone does not have is as its move 0: it adds nothing
+    P, reward = game.P_l[zones, s, moves], game.r_l[zones, s, moves] / k
+    best = _walk(after, tables.up, tables.begin, tables.size, zones, P, reward, k)
     return np.asarray(game.r_g[s, a] + best)
 
 
 @njit(cache=True)
 def _walk(
-    after: FloatArray, up: IntArray, begin: IntArray, size: IntArray, P: FloatArray, reward: FloatArray, k: int
+    after: FloatArray,
+    up: IntArray,
+    begin: IntArray,
+    size: IntArray,
+    zone: IntArray,
+    P: FloatArray,
+    reward: FloatArray,
+    k: int,
 ) -> FloatArray:
     """Best of Σ reward + E after(h) over joint actions, for every histogram of k robots. Mutates nothing.
 
-    P [z, a, z'] and reward [z, a] are those of one robot under the slice's s_g.
+    zone [type], P [type, z'] and reward [type] are those of one robot under the slice's s_g.
     """
-    zones, moves = P.shape[0], P.shape[1]
     best = np.full(size[k], -np.inf)
     b = np.zeros((k + 1, size[k]))
     b[0] = after
@@ -56,18 +64,18 @@ def _walk(
     depth = 0
     while depth >= 0:
         kind[depth] += 1
-        if kind[depth] == zones * moves:
+        if kind[depth] == len(zone):
             depth -= 1
             continue
-        z, a = kind[depth] // moves, kind[depth] % moves
+        of = kind[depth]
         left = k - depth - 1
         for nu in range(size[left]):
             total = 0.0
-            for j in range(zones):
-                total += P[z, a, j] * b[depth, up[begin[left] + nu, j]]
+            for j in range(P.shape[1]):
+                total += P[of, j] * b[depth, up[begin[left] + nu, j]]
             b[depth + 1, nu] = total
-        earned[depth + 1] = earned[depth] + reward[z, a]
-        mu[depth + 1] = up[begin[depth] + mu[depth], z]
+        earned[depth + 1] = earned[depth] + reward[of]
+        mu[depth + 1] = up[begin[depth] + mu[depth], zone[of]]
         if depth + 1 == k:
             best[mu[k]] = max(best[mu[k]], earned[k] + b[k, 0])
         else:

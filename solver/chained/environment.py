@@ -123,8 +123,9 @@ class ChainedMDP(ABC, Generic[State]):
         Raises:
             UserError: nothing was reset, or there is no such move.
         """
-        if self.state is None or not 0 <= move < self.game.moves:
-            raise UserError(f"move {move}: expected one of 0…{self.game.moves - 1} after a reset")
+        moves = 0 if self.state is None else int(self.game.allowed[self.cell(self.state)[0]].sum())
+        if self.state is None or not 0 <= move < moves:
+            raise UserError(f"move {move}: expected one of 0…{moves - 1} after a reset")
         before = self.state
         after = self._move(before, move, rng)
         if after.pointer == self.micro_steps:

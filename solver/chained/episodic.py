@@ -98,7 +98,7 @@ def episodes_of(chain: FiniteChain, epsilon: float) -> EpisodicMDP:
     return EpisodicMDP(
         deciding=size,
         ticks=ticks,
-        actions=np.concatenate([np.full(size, moves), np.ones(size * moves)]).astype(np.int64),
+        actions=np.concatenate([game.allowed.sum(axis=1)[chain.cells[:, 0]], np.ones(size * moves)]).astype(np.int64),
         pair=np.concatenate([moves * np.arange(size), size * moves + np.arange(size * moves)]).astype(np.int64),
         begin=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         successor=np.concatenate([*leaving, *arriving]),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..bounds import fixed_point
 from ..game import FloatArray, Game
-from ..policies import pure
+from ..policies import best_moves, pure
 from .candidates import blind_rules
 
 IntArray = NDArray[np.int64]
@@ -34,9 +34,10 @@ def best_robots(game: Game, dispatch: IntArray, tolerance: float = 1e-9) -> tupl
         tolerance * max(1.0, game.reward_scale),
     )
     q = q_values(value.middle)
-    moves = np.argmax(q >= q.max(axis=0) - 1e-9 * np.maximum(1.0, np.abs(q.max(axis=0))), axis=0)  # [s_g, z]
+    near = q >= q.max(axis=0) - 1e-9 * np.maximum(1.0, np.abs(q.max(axis=0)))  # [a, s_g, z]
+    moves = best_moves(game, near.transpose(2, 1, 0))
     zones = game.start_concentration / game.start_concentration.sum()
-    return pure(moves.T, game.moves), float(game.start_priority @ value.middle @ zones)
+    return pure(moves, game.moves), float(game.start_priority @ value.middle @ zones)
 
 
 def best_blind(game: Game) -> tuple[str, FloatArray]:

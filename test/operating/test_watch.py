@@ -55,6 +55,7 @@ REPORT = TickReport(
     effective=2.0,
     surprise=0.0,
     rho=1.0,
+    polls_per_tick=None,
 )
 
 

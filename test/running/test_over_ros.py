@@ -22,7 +22,6 @@ from std_msgs.msg import Header
 from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config
 from meanfleet.layout import RingLayout
-from meanfleet.ring import shifted
 from meanfleet.ros.conversions import read_diagnostics, to_seconds
 from meanfleet.ros.node import DIAGNOSTICS, GOAL, LATCHED
 from meanfleet.running.record import RunRecord
@@ -142,7 +141,7 @@ def goals_missing(
             priority = zone_of[act["priority"]]
             for name, zone, move in zip(act["robots"], act["zones"], act["moves"], strict=True):
                 assert bundle.local_policy[zone, priority, move] > 0
-                goal = shifted(zone, move, len(config.zones))
+                goal = (zone + (0, 1, -1)[move]) % len(config.zones)
                 position = sent[name].get(round(stamp, 6))
                 if position is not None:
                     slot = layout.slots[config.robots.index(name), goal]

@@ -1,4 +1,4 @@
-"""The bag of a live run over ROS tells the dispatcher's decisions: its code comes to them from what was recorded."""
+"""The bag of a live run over ROS tells its decisions: the dispatcher's code comes to the same from the record."""
 
 from __future__ import annotations
 

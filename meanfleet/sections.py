@@ -1,4 +1,4 @@
-"""What the parts of the configuration are made of, and how a mistake in them is told."""
+"""What all sections of the configuration have in common, and how a mistake in them is told."""
 
 from __future__ import annotations
 

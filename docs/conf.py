@@ -1,0 +1,32 @@
+"""How Sphinx builds these pages: `make docs`, or `sphinx-build -W -n docs out/docs`."""
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]  # `tables`, which write the reference, and the code they read
+
+import meanfleet  # noqa: E402
+
+project = "meanfleet"
+author = "meanfleet maintainers"
+copyright = "meanfleet maintainers, Apache-2.0"
+version = release = meanfleet.__version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "tables"]
+source_suffix = {".md": "markdown"}
+nitpicky = True  # a reference that leads nowhere is an error
+# Python's and numpy's own names: their pages are elsewhere, and nothing is asked of the network while building.
+nitpick_ignore_regex = [("py:.*", r"(?!meanfleet\.).*")]
+default_role = "code"  # `names` in docstrings
+autodoc_member_order = "bysource"
+autodoc_type_aliases = {"FloatArray": "FloatArray"}
+napoleon_use_ivar = True
+myst_heading_anchors = 3
+myst_enable_extensions = ["deflist"]
+suppress_warnings = ["config.cache"]
+
+html_theme = "furo"
+html_title = f"meanfleet {release}"
+html_show_sphinx = False
+html_copy_source = False

@@ -1,0 +1,1 @@
+"""Studies of players that keep learning: what is followed, found, drawn and written."""
