@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from meanfleet.config import Config, first_complaint, read_yaml
+from meanfleet.config import Config, read_yaml
 from meanfleet.dynamics_config import DynamicsConfig, DynamicsFile
 from meanfleet.errors import UserError
+from meanfleet.sections import first_complaint
 from meanfleet.solver import Game
 from meanfleet.solver.dynamics.convergence import Decay, closeness, summarise
 from meanfleet.solver.dynamics.dynamics import Dynamics
