@@ -15,9 +15,10 @@ version = release = meanfleet.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "tables"]
 source_suffix = {".md": "markdown"}
+smartquotes = False  # -- is part of options
 nitpicky = True  # a reference that leads nowhere is an error
-# Python's and numpy's own names: their pages are elsewhere, and nothing is asked of the network while building.
-nitpick_ignore_regex = [("py:.*", r"(?!meanfleet\.).*")]
+# But not types in signatures: numpy's pages are elsewhere, and not every internal class has a page.
+nitpick_ignore_regex = [("py:(class|exc)", r".*")]
 default_role = "code"  # `names` in docstrings
 autodoc_member_order = "bysource"
 autodoc_type_aliases = {"FloatArray": "FloatArray"}

@@ -6,17 +6,19 @@ Units stand in the field descriptions and, as comments, in the files under `conf
 
 from __future__ import annotations
 
-import math
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from .dynamics_config import DynamicsConfig
 from .errors import UserError, suggestion
-from .sections import Finite, Name, NonNegative, Positive, Section
+from .fleet_config import FleetConfig
+from .floor_config import FloorConfig, FramesConfig
+from .robot_config import PoseSource, RobotConfig, pose_source
+from .sections import Finite, Name, NonNegative, Positive, Section, first_complaint
 from .zone_graph import RING_MOVES, ZoneGraph, ZoneGraphError
 
 
@@ -98,44 +100,6 @@ class GameConfig(Section):
         return value
 
 
-class FleetConfig(Section):
-    """Robot names: a list, or prefix and count."""
-
-    names: tuple[str, ...] | None = Field(None, description="all names; or give prefix and count")
-    prefix: str | None = Field(None, description="a robot's name is the prefix and its number")
-    count: int | None = Field(None, ge=1, description="robots, numbered from 0 with as many digits as the last needs")
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        if (self.names is None) == (self.prefix is None or self.count is None):
-            raise ValueError("give either 'names', or 'prefix' and 'count'")
-        for name in self.robots:
-            _check_name(name)
-        if len(set(self.robots)) < len(self.robots):
-            raise ValueError("robot names must differ")
-        if not self.robots:
-            raise ValueError("the fleet needs at least one robot")
-        return self
-
-    @property
-    def robots(self) -> tuple[str, ...]:
-        """Names of all robots, in order."""
-        if self.names is not None:
-            return self.names
-        assert self.prefix is not None
-        assert self.count is not None
-        digits = len(str(self.count - 1))
-        return tuple(f"{self.prefix}{i:0{digits}d}" for i in range(self.count))
-
-    def resized(self, n: int) -> FleetConfig:
-        """The same fleet with n robots: the first n of a list, or another count."""
-        if self.names is not None:
-            if n > len(self.names):
-                raise UserError(f"n = {n}, but fleet.names lists {len(self.names)} robots: add names or lower n")
-            return FleetConfig(names=self.names[:n])
-        return FleetConfig(prefix=self.prefix, count=n)
-
-
 class DispatcherConfig(Section):
     """How the dispatcher polls and decides. Times in [s]."""
 
@@ -159,15 +123,6 @@ class DispatcherConfig(Section):
         if self.sampling == "weighted" and not self.probabilities:
             raise ValueError("sampling: weighted needs 'probabilities' of some robots")
         return self
-
-
-class RobotConfig(Section):
-    """How a robot node listens and reports. Times in [s, ROS time]."""
-
-    pose_topic: str = "odom"
-    pose_type: Literal["Odometry", "PoseWithCovarianceStamped", "PoseStamped"] = "Odometry"
-    heartbeat: Positive = Field(1.0, description="[s] the zone's stamp is renewed at least this often")
-    priority_timeout: Positive = Field(5.0, description="[s] without a priority: hold the zone")
 
 
 class SafetyConfig(Section):
@@ -272,8 +227,29 @@ class Config(Section):
     safety: SafetyConfig = SafetyConfig()
     world: WorldConfig = WorldConfig()
     solver: SolverConfig = SolverConfig()
+    frames: FramesConfig = FramesConfig()
+    floor: FloorConfig | None = Field(None, exclude=True, repr=False, description="from 'zones' with polygons")
     dynamics: DynamicsConfig | None = None
     source: Path = Field(Path("<memory>"), exclude=True, repr=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _measured_zones(cls, data: Any) -> Any:
+        """Zones given as mappings: their names stay in `zones`, the rest becomes `floor`."""
+        zones = data.get("zones") if isinstance(data, dict) else None
+        if not isinstance(zones, list) or not any(isinstance(zone, dict) for zone in zones):
+            return data
+        if not all(isinstance(zone, dict) for zone in zones):
+            raise ValueError("key 'zones': either all zones are names, or all are mappings with polygon and slots")
+        try:
+            floor = FloorConfig(zones=tuple(zones))
+        except ValidationError as error:
+            raise ValueError(first_complaint(error, FloorConfig)) from None
+        if floor.ways is None:
+            return data | {"zones": floor.names, "floor": floor}
+        if "graph" in data:
+            raise ValueError("key 'graph': the zones name their neighbours already, so leave one of the two out")
+        return data | {"zones": floor.names, "floor": floor, "graph": floor.ways}
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -296,7 +272,21 @@ class Config(Section):
             self.dispatcher.probabilities.get(name, 1.0) > 0 for name in self.robots
         ):
             raise ValueError("dispatcher.probabilities: every robot's is 0, so nobody would ever be polled")
+        self._check_slots()
         return self
+
+    def _check_slots(self) -> None:
+        owner: dict[int, str] = {}
+        for name, slot in zip(self.robots, self.slots, strict=True):
+            if slot in owner:
+                raise ValueError(
+                    f"fleet.overrides: robots {owner[slot]} and {name} both have slot {slot}: "
+                    "give both of them one (a robot without an override has the slot of its place in the fleet)"
+                )
+            owner[slot] = name
+        if self.floor is not None:
+            self.floor.check_room(self.slots)
+            self.floor.check_margin(self.robot.zone_margin)
 
     def _check_graph(self) -> None:
         key, spec = "graph", self.game.r_l.move
@@ -327,7 +317,25 @@ class Config(Section):
 
     def with_robots(self, n: int | None) -> Config:
         """The same configuration for n robots (None: unchanged)."""
-        return self if n is None else self.model_copy(update={"fleet": self.fleet.resized(n)})
+        if n is None:
+            return self
+        resized = self.model_copy(update={"fleet": self.fleet.resized(n)})
+        try:
+            resized._check_slots()
+        except ValueError as error:
+            raise UserError(f"{self.source}, with {n} robots: {error}") from None
+        return resized
+
+    @property
+    def slots(self) -> tuple[int, ...]:
+        """Index of every robot's slot in every zone: its place in the fleet unless an override says another."""
+        own = self.fleet.overrides
+        given = [own[name].slot if name in own else None for name in self.robots]
+        return tuple(i if slot is None else slot for i, slot in enumerate(given))
+
+    def pose_source(self, name: str) -> PoseSource:
+        """Where a robot's pose comes from."""
+        return pose_source(name, self.robot, self.fleet.overrides.get(name))
 
     @classmethod
     def from_yaml(cls, path: str | os.PathLike[str]) -> Config:
@@ -337,8 +345,9 @@ class Config(Section):
             UserError: the file cannot be read, is not YAML, or a key is unknown, missing or out of range.
         """
         data = read_yaml(path)
-        if "source" in data:
-            raise UserError(f"{path}: unknown key 'source'")
+        for key in ("source", "floor"):  # which only the program sets
+            if key in data:
+                raise UserError(f"{path}: unknown key {key!r}")
         try:
             return cls(**data, source=Path(path))
         except ValidationError as error:
@@ -380,44 +389,3 @@ class _NoDuplicates(yaml.SafeLoader):
             if isinstance(key, str):
                 seen.add(key)
         return super().construct_mapping(node, deep=deep)
-
-
-def _check_name(name: str) -> None:
-    parts = name.split("/")
-    if not all(
-        part and part.replace("_", "a").isalnum() and part.isascii() and not part[0].isdigit() for part in parts
-    ):
-        raise ValueError(f"robot name {name!r} is no valid ROS name: letters, digits, '_' and '/', no leading digit")
-
-
-def first_complaint(error: ValidationError, root: type[BaseModel]) -> str:
-    """One sentence for the first thing pydantic found, with the key's path."""
-    details = error.errors()
-    # An unknown key explains a missing one, so it is told first.
-    first = next((e for e in details if e["type"] == "extra_forbidden"), details[0])
-    path = ".".join(str(part) for part in first["loc"])
-    rest = f" ({len(details) - 1} more)" if len(details) > 1 else ""
-    if first["type"] == "extra_forbidden":
-        where = _section(root, first["loc"][:-1])
-        hint = suggestion(str(first["loc"][-1]), where.model_fields) if where else ""
-        return f"unknown key '{path}'{hint}{rest}"
-    if first["type"] == "missing":
-        return f"key '{path}' is missing{rest}"
-    message = first["msg"].removeprefix("Value error, ")
-    if not path:
-        return message + rest
-    value = first.get("input")
-    shown = (
-        "" if isinstance(value, dict | list) or (isinstance(value, float) and math.isnan(value)) else f", not {value!r}"
-    )
-    message = message[0].lower() + message[1:]
-    return f"key '{path}': {message}{shown if first['type'] != 'value_error' else ''}{rest}"
-
-
-def _section(root: type[BaseModel], path: tuple[int | str, ...]) -> type[BaseModel] | None:
-    section: type[BaseModel] | None = root
-    for key in path:
-        field = section.model_fields.get(str(key)) if section else None
-        kind = field.annotation if field else None
-        section = kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
-    return section

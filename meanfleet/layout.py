@@ -25,16 +25,17 @@ _ARC = math.radians(3.0)  # longest arc a pad's side is drawn with
 
 @dataclass(frozen=True)
 class RingLayout:
-    """Geometry of the ring for `zones` zones and `robots` robots."""
+    """Geometry of the ring for `zones` zones and `robots` robots; `margin` [m] is the zone map's."""
 
     zones: int
     robots: int
     spec: LayoutConfig = field(default_factory=LayoutConfig)
+    margin: float = 0.0
 
     @classmethod
     def from_config(cls, config: Config) -> RingLayout:
         """The layout of a configuration's warehouse."""
-        return cls(len(config.zones), len(config.robots), config.world.layout)
+        return cls(len(config.zones), len(config.robots), config.world.layout, config.robot.zone_margin)
 
     @property
     def rows(self) -> int:
@@ -113,4 +114,11 @@ class RingLayout:
     @cached_property
     def zone_map(self) -> ZoneMap:
         """The pads with hysteresis over the aisles."""
-        return ZoneMap(self.pads)
+        return ZoneMap(self.pads, self.margin)
+
+    @cached_property
+    def centres(self) -> NDArray[np.float64]:
+        """Middle of every zone [zone, 2] in [m]."""
+        radius = (self.inner_radius + self.outer_radius) / 2
+        angles = [self.zone_angle * zone for zone in range(self.zones)]
+        return np.array([(radius * math.cos(angle), radius * math.sin(angle)) for angle in angles])

@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 
 from .config import Config
 from .errors import UserError
+from .robot_config import node_name
 from .safety import SHADOW
 
 VERSION = "0.2.0"
@@ -55,7 +56,8 @@ def rights(config: Config, namespace: str = "/", each: bool = False) -> tuple[Ri
     Args:
         config: names robots and the topic of their poses.
         namespace: of all nodes, such as /site_a.
-        each: an enclave for every robot, whose process then runs with `robots:=[NAME]`, instead of one for all.
+        each: an enclave for every robot, whose process then runs with `robots:=[NAME]` and the node name
+            `robot_NAME` (as `fleet.launch.py` starts it), instead of one for all.
 
     Raises:
         UserError: the namespace is none.
@@ -63,7 +65,6 @@ def rights(config: Config, namespace: str = "/", each: bool = False) -> tuple[Ri
     if not NAMESPACE.fullmatch(namespace):
         raise UserError(f"namespace {namespace!r}: expected / or names after slashes, such as /site_a")
     names, base = config.robots, namespace.rstrip("/")
-    pose = config.robot.pose_topic
 
     def allow(
         enclave: str,
@@ -76,20 +77,22 @@ def rights(config: Config, namespace: str = "/", each: bool = False) -> tuple[Ri
         own = f"{base}/{node}"
         sent = [f"{base}/{topic}" for topic in publish] + ["/parameter_events", "/rosout"]
         sent += [f"{own}/transition_event"] if managed else []
-        heard = ["/clock", *(f"{base}/{topic}" for topic in subscribe)]
+        heard = ["/clock", *(topic if topic.startswith("/") else f"{base}/{topic}" for topic in subscribe)]
         offered = (f"{own}/{service}" for service in (*PARAMETERS, *services, *(LIFECYCLE if managed else ())))
         return Rights(f"{ROOT}/{enclave}", node, _sorted(sent), _sorted(heard), _sorted(offered))
 
     def robots(enclave: str, some: tuple[str, ...]) -> Rights:
         told = [f"{name}/{topic}" for name in some for topic in ("zone", "goal_pose", f"goal_pose{SHADOW}")]
-        heard = [pose] if config.safety.battery_low is None else [pose, config.safety.battery_topic]
-        seen = [f"{name}/{topic}" for name in some for topic in heard]
+        seen = [config.pose_source(name).topic for name in some]
+        if config.safety.battery_low is not None:
+            seen += [f"{name}/{config.safety.battery_topic}" for name in some]
         steered = ["priority_zone", f"priority_zone{SHADOW}", "estop"]
-        return allow(enclave, "robots", ["diagnostics", *told], [*steered, *seen], ("estop", "confirm"), managed=True)
+        node = node_name(some) if each else "robots"
+        return allow(enclave, node, ["diagnostics", *told], [*steered, *seen], ("estop", "confirm"), managed=True)
 
     priority = ["priority_zone", f"priority_zone{SHADOW}"]
     zones, goals = ([f"{name}/{topic}" for name in names] for topic in ("zone", "goal_pose"))
-    poses = [f"{name}/{pose}" for name in names]
+    poses = [config.pose_source(name).topic for name in names]
     world = allow(
         "world",
         "world",

@@ -2,6 +2,7 @@
 
 A robot is in a zone as soon as it stands on the zone's pad and stays in it until it stands on another pad,
 so a robot in an aisle belongs to exactly one zone, and noise of less than an aisle's width changes nothing.
+Where pads touch there is no aisle: there a margin says how deep in another pad a robot must be to have changed.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from .polygons import depth, inside
 
 NOWHERE = -1
 """The zone of a robot that was never seen on a pad."""
@@ -20,9 +23,11 @@ class ZoneMap:
 
     Args:
         pads: one polygon per zone, float64 [corner, 2], x and y in [m], frame `map`, not self-intersecting.
+        margin: [m] how deep in another pad a robot must be to leave its zone.
     """
 
-    def __init__(self, pads: Sequence[ArrayLike]) -> None:
+    def __init__(self, pads: Sequence[ArrayLike], margin: float = 0.0) -> None:
+        self.margin = margin
         self.pads: tuple[NDArray[np.float64], ...] = tuple(np.asarray(pad, dtype=np.float64) for pad in pads)
         if not self.pads:
             raise ValueError("a zone map needs at least one pad")
@@ -35,7 +40,7 @@ class ZoneMap:
         points = np.asarray(xy, dtype=np.float64).reshape(-1, 2)
         zones = np.full(len(points), NOWHERE, dtype=np.int64)
         for zone in range(len(self.pads) - 1, -1, -1):
-            zones[_inside(self.pads[zone], points)] = zone
+            zones[inside(self.pads[zone], points)] = zone
         return zones
 
     def locate(self, xy: ArrayLike, previous: ArrayLike | None = None) -> NDArray[np.int64]:
@@ -45,21 +50,22 @@ class ZoneMap:
         """
         points = np.asarray(xy, dtype=np.float64).reshape(-1, 2)
         zones = self.pad_of(points)
-        between = zones == NOWHERE
         if previous is not None:
-            zones[between] = np.broadcast_to(np.asarray(previous, dtype=np.int64), zones.shape)[between]
+            before = np.broadcast_to(np.asarray(previous, dtype=np.int64), zones.shape)
+            keep = (zones == NOWHERE) | self._shallow(points, zones, before)
+            zones[keep] = before[keep]
         for robot in np.flatnonzero((zones == NOWHERE) & np.isfinite(points).all(axis=1)):
             zones[robot] = int(np.argmin([np.min(np.sum((pad - points[robot]) ** 2, axis=1)) for pad in self.pads]))
         return zones
 
-
-def _inside(polygon: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Even-odd rule: an upward ray crosses the boundary an odd number of times."""
-    x, y = points[:, :1], points[:, 1:]
-    x1, y1 = polygon[:, 0], polygon[:, 1]
-    x2, y2 = np.roll(x1, -1), np.roll(y1, -1)
-    spans = (x1 > x) != (x2 > x)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        height = y1 + (x - x1) * (y2 - y1) / (x2 - x1)
-    crossings: NDArray[np.int64] = np.sum(spans & (y < height), axis=1)
-    return np.asarray(crossings % 2 == 1)
+    def _shallow(
+        self, points: NDArray[np.float64], zones: NDArray[np.int64], before: NDArray[np.int64]
+    ) -> NDArray[np.bool_]:
+        """Which robots with a zone have come into another's pad by no more than the margin."""
+        shallow = np.zeros(len(points), dtype=np.bool_)
+        if self.margin:
+            moved = (zones != NOWHERE) & (before != NOWHERE) & (zones != before)
+            for zone in np.unique(zones[moved]).tolist():
+                here = np.flatnonzero(moved & (zones == zone))
+                shallow[here] = depth(self.pads[zone], points[here]) <= self.margin
+        return shallow

@@ -8,8 +8,10 @@ from typing import Any
 
 from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
 from nav_msgs.msg import Odometry
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from std_msgs.msg import Header
 
+from meanfleet.robot_config import PoseSource
 from meanfleet.ros.conversions import to_seconds, to_stamp
 
 POSE_TYPES: dict[str, tuple[Any, Callable[[Any], Any]]] = {
@@ -17,27 +19,27 @@ POSE_TYPES: dict[str, tuple[Any, Callable[[Any], Any]]] = {
     "PoseWithCovarianceStamped": (PoseWithCovarianceStamped, lambda message: message.pose.pose),
     "PoseStamped": (PoseStamped, lambda message: message.pose),
 }
+RELIABILITY = {"reliable": ReliabilityPolicy.RELIABLE, "best_effort": ReliabilityPolicy.BEST_EFFORT}
 
 
-def position(message: Any, kind: str) -> tuple[float, float, float]:
-    """x, y [m] and stamp [s] of a pose message of a type in `POSE_TYPES`."""
-    point = POSE_TYPES[kind][1](message).position
-    return point.x, point.y, to_seconds(message.header.stamp)
-
-
-def stop_message(message: Any, kind: str, stamp: float, frame: str = "map") -> Any:
-    """The goal to stay where a pose message of a type in `POSE_TYPES` says, as geometry_msgs/PoseStamped.
-
-    A heading that is none, as some drivers send it, becomes yaw 0: Nav2 refuses goals without one.
-    """
+def planar_pose(message: Any, kind: str) -> tuple[str, tuple[float, float, float], float]:
+    """Frame, (x [m], y [m], yaw [rad]) and stamp [s] of a pose message of a type in `POSE_TYPES`."""
     pose = POSE_TYPES[kind][1](message)
-    goal = PoseStamped(header=Header(frame_id=frame, stamp=to_stamp(stamp)))
-    goal.pose.position.x, goal.pose.position.y = pose.position.x, pose.position.y
     turn = pose.orientation
-    norm = math.hypot(turn.x, turn.y, turn.z, turn.w)
-    if math.isfinite(norm) and norm > 0.5:
-        goal.pose.orientation = turn
-    return goal
+    # Yaw of a quaternion in general (REP 103: about z, counter-clockwise); of none, as some drivers send it, 0.
+    yaw = math.atan2(2 * (turn.w * turn.z + turn.x * turn.y), 1 - 2 * (turn.y**2 + turn.z**2))
+    yaw = yaw if math.isfinite(yaw) else 0.0
+    return message.header.frame_id, (pose.position.x, pose.position.y, yaw), to_seconds(message.header.stamp)
+
+
+def pose_quality(source: PoseSource) -> QoSProfile:
+    """Quality of service of the subscription to a robot's pose."""
+    latched = source.durability == "transient_local"
+    return QoSProfile(
+        depth=1 if latched else qos_profile_sensor_data.depth,
+        reliability=RELIABILITY[source.reliability],
+        durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
+    )
 
 
 def goal_message(x: float, y: float, yaw: float, stamp: float, frame: str = "map") -> Any:

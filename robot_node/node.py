@@ -25,12 +25,14 @@ Parameters, those with * changing between two ticks:
     exclude* (string[], []): robots that get no goals; empty: as the configuration says; ['']: none.
     autostart (bool, true): configure and activate itself; false: wait for a lifecycle manager.
 
-Subscribes: priority_zone and priority_zone/shadow (std_msgs/Header, latched), <robot>/odom or what robot.pose_topic and
-    pose_type say, estop (std_msgs/Bool, latched), with safety.battery_low <robot>/battery_state
-    (sensor_msgs/BatteryState).
+Subscribes: priority_zone and priority_zone/shadow (std_msgs/Header, latched), <robot>/odom or what robot.pose_topic,
+    pose_type, pose_reliability and pose_durability say, estop (std_msgs/Bool, latched), with safety.battery_low
+    <robot>/battery_state (sensor_msgs/BatteryState). A pose in a frame that the configuration does not know is refused.
+    While a pose's publisher is there and silent, the pose stays true for robot.pose_hold.
 Publishes: <robot>/zone (std_msgs/Header, latched, on change and as heartbeat; empty: out of service), <robot>/goal_pose
-    or <robot>/goal_pose/shadow (geometry_msgs/PoseStamped, on change), diagnostics (diagnostic_msgs/DiagnosticArray,
-    every tick).
+    or <robot>/goal_pose/shadow (geometry_msgs/PoseStamped, on change, and again every robot.goal_timeout until it is
+    reached; with robot.cancel_on_stop a robot's own pose when the node stops while it drives), diagnostics
+    (diagnostic_msgs/DiagnosticArray, every tick).
 Serves: ~/estop (std_srvs/SetBool), ~/confirm (std_srvs/Trigger).
 """
 
@@ -40,12 +42,12 @@ import sys
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped
+from rclpy.duration import Duration
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import BatteryState
 from std_msgs.msg import Header
@@ -53,7 +55,7 @@ from std_srvs.srv import Trigger
 
 from meanfleet.bundle import PolicyBundle
 from meanfleet.errors import UserError, suggestion
-from meanfleet.layout import RingLayout
+from meanfleet.floor import floor_of
 from meanfleet.ros.conversions import diagnostics, to_seconds, zone_header
 from meanfleet.ros.managed.node import ManagedNode
 from meanfleet.ros.node import DIAGNOSTICS, GOAL, LATCHED, Signals, run
@@ -61,7 +63,9 @@ from meanfleet.safety import SHADOW, Stop, excluded
 from meanfleet.safety.node import StopLine
 
 from .confirmation import Confirmation
-from .conversions import POSE_TYPES, goal_message, position, stop_message
+from .conversions import POSE_TYPES, goal_message, planar_pose, pose_quality
+from .frames import Frames
+from .goals import Goals
 from .halt import Halt
 from .parameters import PARAMETERS
 from .service import Service
@@ -69,6 +73,7 @@ from .team import Team
 
 FLUSH = 0.02  # [s, wall] between two looks at new positions
 LOOK = 0.1  # [s, wall] between two looks for a second dispatcher
+ACKNOWLEDGED = 1.0  # [s, wall] for a robot to have its last goal before the publisher goes
 CLASH_PERIOD = 1.0  # [s, wall] between two reports of one
 STOP_PERIOD = 1.0  # [s, wall] between two reports of an emergency stop
 PRIORITY = "priority_zone"
@@ -94,12 +99,13 @@ class RobotNode(ManagedNode):
         """Configure: who they are, where their slots lie, all topics."""
         self.config, values = self.configuration(), self.values()
         self.bundle = self.policies(self.config)
-        layout = RingLayout.from_config(self.config)
+        floor = floor_of(self.config)
         self.names = self._own_robots()
         fleet = {name: i for i, name in enumerate(self.config.robots)}
-        self.slots = layout.slots[[fleet[name] for name in self.names]]
-        settings = self.config.robot
-        self.team = Team(self.names, layout.zone_map, self.bundle, self.get_parameter("seed").value, settings.heartbeat)
+        settings, self.frames = self.config.robot, Frames(self.config.frames)
+        slots = floor.slots[[fleet[name] for name in self.names]]
+        self.goals, self.sent_again = Goals(slots, settings.goal_timeout, settings.goal_tolerance), 0
+        self.team = Team(self.names, floor.zone_map, self.bundle, self.get_parameter("seed").value, settings.heartbeat)
         self.zone_index = {name: i for i, name in enumerate(self.config.zones)}
         self.zone_publishers = [self.advertise(Header, f"{name}/zone", LATCHED) for name in self.names]
         self.goal_publishers = [self.advertise(PoseStamped, f"{name}/goal_pose", GOAL) for name in self.names]
@@ -108,10 +114,10 @@ class RobotNode(ManagedNode):
         self.acted, self.heard_at, self.holding = -1.0, 0.0, False
         self.flushed, self.reported = 0.0, 0
         self.looked, self.clash_told, self.clashes = 0.0, 0.0, 0
-        kind = POSE_TYPES[settings.pose_type][0]
-        for index, name in enumerate(self.names):
-            topic = f"{name}/{settings.pose_topic}"
-            self.follow(kind, topic, lambda message, i=index: self._see(i, message), qos_profile_sensor_data)
+        self.sources, self.kept = [self.config.pose_source(name) for name in self.names], 0.0
+        for index, source in enumerate(self.sources):
+            kind = POSE_TYPES[source.type][0]
+            self.follow(kind, source.topic, lambda message, i=index: self._see(i, message), pose_quality(source))
         for topic in (PRIORITY, PRIORITY + SHADOW):
             self.follow(Header, topic, lambda message, t=topic: self._hear(t, message), LATCHED)
         self._build_safety(values)
@@ -123,8 +129,6 @@ class RobotNode(ManagedNode):
         self.service.exclude(excluded(values["exclude"], self.config))
         self.confirmation, self.again = Confirmation(settings.confirm_for), False
         self.halt, self.stop_told = Halt(count), 0.0
-        self.latest: list[Any] = [None] * count  # poses
-        self.placed = np.zeros(count, dtype=bool)  # robots that have one
         self.shadow_publishers: list[Any] = []
         self._cast_shadow()
         self.stop_line = StopLine(self, self.stop)
@@ -149,10 +153,12 @@ class RobotNode(ManagedNode):
         return names or self.config.robots
 
     def _see(self, index: int, message: Any) -> None:
-        x, y, stamp = position(message, self.config.robot.pose_type)
-        self.team.see(index, x, y, stamp)
-        if isfinite(x) and isfinite(y):
-            self.latest[index], self.placed[index] = message, True
+        frame, pose, stamp = planar_pose(message, self.sources[index].type)
+        placed = self.frames.to_map(frame, pose)
+        if placed is None:
+            self.team.refuse(index, frame)
+        else:
+            self.team.see(index, placed[0], placed[1], stamp, placed[2])
 
     def _hear(self, topic: str, message: Any) -> None:
         self.told[topic] = (to_seconds(message.stamp), message.frame_id)
@@ -187,7 +193,7 @@ class RobotNode(ManagedNode):
             self.mode = prepared.mode
             self._cast_shadow()
             self.confirmation.void()
-            self.team.forget_goals()
+            self._forget_goals()
             self.halt.renew()
         self.service.exclude(prepared.excluded)
         self.get_logger().info(f"robots act by policy {self.bundle.digest[:12]} in mode {self.mode} from now on")
@@ -199,6 +205,7 @@ class RobotNode(ManagedNode):
         self._look(now)
         due = self.heard is not None and (self.again or self.heard[0] != self.acted)
         if (due and not halted) or now - self.flushed >= FLUSH:
+            self._keep_poses()
             self._report_zones()
             self.flushed = now
         if halted or self.stop_line.listening or self._torn(now):
@@ -207,7 +214,47 @@ class RobotNode(ManagedNode):
             self._obey()
         elif self.acted >= 0 and not self.holding:
             self._watch_timeout()
+        self._send_again()
         return FLUSH
+
+    def pause(self) -> None:
+        """Deactivate: robots that drive are sent to where they are, if the configuration says so."""
+        if not self.config.robot.cancel_on_stop:
+            return
+        self.goals.look(self.team.xy)
+        driving = self.goals.drop()
+        self.team.forget_goals(driving)
+        self._stay(driving)
+        # The publishers may go next, and with them what has not arrived.
+        for robot in driving:
+            self._publisher(robot).wait_for_all_acked(Duration(seconds=ACKNOWLEDGED))
+
+    def _stay(self, robots: Iterable[int]) -> None:
+        """Send robots to where they are."""
+        for robot in robots:
+            (x, y), yaw = self.team.xy[robot].tolist(), float(self.team.yaw[robot])
+            self._publisher(robot).publish(goal_message(x, y, yaw, self.ros_time(), self.frames.map))
+
+    def _forget_goals(self) -> None:
+        self.team.forget_goals()
+        self.goals.drop()
+
+    def _keep_poses(self) -> None:
+        """Twice a heartbeat, keep the poses of robots whose localisation lives and is silent."""
+        now, settings = self.ros_time(), self.config.robot
+        if settings.pose_hold and abs(now - self.kept) >= settings.heartbeat / 2:
+            self.kept = now
+            alive = [self.count_publishers(self.resolve_topic_name(source.topic)) > 0 for source in self.sources]
+            self.team.keep(alive, now, settings.pose_hold)
+
+    def _send_again(self) -> None:
+        """Goals not reached in time: rejected, lost, or the robot is stuck."""
+        if self.config.robot.goal_timeout is None:
+            return
+        self.goals.look(self.team.xy)
+        overdue = self.goals.overdue(self.ros_time())
+        self.sent_again += len(overdue)
+        self._send(overdue, self.ros_time())
 
     def _halted(self, now: float) -> bool:
         """Whether an emergency stop is on: robots are told their present poses as goals, once."""
@@ -216,14 +263,12 @@ class RobotNode(ManagedNode):
             self.stop_told = 0.0
             self.confirmation.void()
             self.again = False
-            self.team.forget_goals()  # whoever moves on after the release needs its goal again
+            self._forget_goals()  # whoever moves on after the release needs its goal again
             if not self.halt.on:
                 self.get_logger().warning(f"released: robots go on in mode {self.mode} at the next tick")
         if not self.halt.on:
             return False
-        for robot in self.halt.due(self.placed):
-            message = stop_message(self.latest[robot], self.config.robot.pose_type, self.ros_time())
-            self._publisher(robot).publish(message)
+        self._stay(self.halt.due(np.asarray(np.isfinite(self.team.xy).all(axis=1))))
         self.acted = self.heard[0] if self.heard is not None else self.acted
         self.heard_at = self.ros_time()
         if now - self.stop_told >= STOP_PERIOD:
@@ -236,7 +281,9 @@ class RobotNode(ManagedNode):
     def _report_zones(self) -> None:
         out = self.service.out
         if (out != self.team.out).any():
-            for robot in self.team.withdraw(out):
+            gone = self.team.withdraw(out)
+            self.goals.drop(gone)
+            for robot in gone:
                 self.zone_publishers[robot].publish(zone_header("", self.ros_time()))
             said = ", ".join(f"{name} ({why})" for name, why in self.service.reasons.items())
             self.get_logger().warning(f"out of service: {said or 'nobody any more'}")
@@ -299,9 +346,11 @@ class RobotNode(ManagedNode):
                 "zones": orders.zones,
                 "moves": orders.moves,
                 "goals_sent": len(orders.changed),
+                "goals_sent_again": self.sent_again,
                 "zone_messages": self.reported,
                 "bad_poses": wrong.bad,
                 "silent_poses": wrong.silent,
+                "strange_frames": wrong.strange,
             },
         )
 
@@ -324,9 +373,10 @@ class RobotNode(ManagedNode):
         return (self.shadow_publishers if self.mode == "shadow" else self.goal_publishers)[robot]
 
     def _send(self, changed: list[tuple[int, int]], stamp: float) -> None:
+        now = self.ros_time()
         for robot, zone in changed:
-            x, y, yaw = self.slots[robot, zone].tolist()
-            self._publisher(robot).publish(goal_message(x, y, yaw, stamp))
+            x, y, yaw = self.goals.send(robot, zone, now)
+            self._publisher(robot).publish(goal_message(x, y, yaw, stamp, self.frames.map))
 
     def _tell(self, level: str, text: str, values: dict[str, Any]) -> None:
         self.diagnostics.publish(diagnostics(f"robots {self.names[0]}", level, text, values, self.ros_time()))

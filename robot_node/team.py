@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from meanfleet.bundle import PolicyBundle
 from meanfleet.zone_map import NOWHERE, ZoneMap
@@ -40,6 +40,7 @@ class Complaints:
 
     Attributes:
         bad: how many of a robot's poses were no finite numbers, by name.
+        strange: the frame, not known, in which a robot's latest poses came, by name.
         silent: how old a robot's last pose is [s], by name; None if it never had one. At most `NAMED` of them.
         silent_count: of all such robots.
     """
@@ -47,9 +48,10 @@ class Complaints:
     bad: dict[str, int]
     silent: dict[str, float | None]
     silent_count: int
+    strange: dict[str, str] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.bad or self.silent)
+        return bool(self.bad or self.silent or self.strange)
 
     @property
     def text(self) -> str:
@@ -57,6 +59,12 @@ class Complaints:
         parts = []
         if self.bad:
             parts.append(f"poses of {_few(self.bad)} are no finite numbers")
+        for frame in sorted(set(self.strange.values())):
+            names = [name for name, own in self.strange.items() if own == frame]
+            parts.append(
+                f"poses of {_few(names)} are refused: they come in frame '{frame}', which is neither frames.map nor in "
+                "frames.static"
+            )
         if self.silent:
             parts.append(f"no fresh pose of {_few(self.silent, self.silent_count)}")
         return "; ".join(parts)
@@ -86,7 +94,9 @@ class Team:
         self.robots = [Robot(bundle, robot_seed(seed, name)) for name in names]
         count = len(self.names)
         self.xy: NDArray[np.float64] = np.full((count, 2), np.nan)
-        self.seen: NDArray[np.float64] = np.full(count, -np.inf)
+        self.yaw: NDArray[np.float64] = np.zeros(count)
+        self.posed: NDArray[np.float64] = np.full(count, -np.inf)  # stamps of the last poses
+        self.seen: NDArray[np.float64] = self.posed.copy()  # when positions were last known to be true
         self.zones: NDArray[np.int64] = np.full(count, NOWHERE, dtype=np.int64)
         self.goals: NDArray[np.int64] = np.full(count, NOWHERE, dtype=np.int64)
         self._told_zone: NDArray[np.int64] = self.zones.copy()
@@ -94,25 +104,42 @@ class Team:
         self._moved = np.zeros(count, dtype=bool)
         self.out = np.zeros(count, dtype=bool)  # robots that take no part
         self._bad: dict[int, int] = {}  # poses ignored since they were last told of, by robot
+        self._strange: dict[int, str] = {}  # frames of poses refused since then
 
-    def see(self, robot: int, x: float, y: float, stamp: float) -> None:
-        """Store a position [m] in frame `map` that was true at `stamp` [s]; one that is not finite is only counted."""
+    def see(self, robot: int, x: float, y: float, stamp: float, yaw: float = 0.0) -> None:
+        """Store a pose [m, m, rad] in frame `map`, true at `stamp` [s]; one that is not finite is only counted."""
         if not (isfinite(x) and isfinite(y) and isfinite(stamp)):
             self._bad[robot] = self._bad.get(robot, 0) + 1
             return
-        self.xy[robot] = x, y
-        self.seen[robot] = stamp
+        self.xy[robot], self.yaw[robot] = (x, y), yaw
+        self.posed[robot] = self.seen[robot] = stamp
         self._moved[robot] = True
+
+    def refuse(self, robot: int, frame: str) -> None:
+        """Note that a robot's pose came in a frame that is not known."""
+        self._strange[robot] = frame
+
+    def keep(self, alive: ArrayLike, now: float, hold: float) -> None:
+        """Positions of robots whose localisation is `alive` (bool [robot]) but silent are still true at `now` [s].
+
+        Localisation such as AMCL publishes when the robot has moved, so its silence says that it has not. That is
+        believed for `hold` [s] after the last pose: one that hangs looks the same.
+        """
+        silent = np.asarray(alive, dtype=np.bool_) & (self.seen < now) & (now - self.posed <= hold)
+        self.seen[silent] = now
+        self._moved[silent] = True
 
     def complaints(self, now: float, limit: float) -> Complaints:
         """What is wrong with the robots' poses at `now` [s], if one may be `limit` [s] old; counts start anew."""
         bad, self._bad = self._bad, {}
+        strange, self._strange = self._strange, {}
         silent = np.flatnonzero((now - self.seen > limit) & ~self.out)
         ages = {self.names[i]: age for i, age in zip(silent.tolist(), (now - self.seen[silent]).tolist(), strict=True)}
         return Complaints(
             {self.names[i]: count for i, count in bad.items()},
             {name: age if isfinite(age) else None for name, age in list(ages.items())[:NAMED]},
             len(ages),
+            {self.names[i]: frame for i, frame in strange.items()},
         )
 
     def reports(self) -> list[tuple[int, int, float]]:
@@ -146,6 +173,10 @@ class Team:
         known = self._ready()
         return self._send(known, self.zones[known].tolist())
 
+    def forget_goals(self, robots: Iterable[int] | None = None) -> None:
+        """Whatever they (None: all) were told to do no longer holds: the next goal of each is a new one."""
+        self.goals[slice(None) if robots is None else list(robots)] = NOWHERE
+
     def withdraw(self, out: NDArray[np.bool_]) -> list[int]:
         """Robots `out` [robot] take no part from now on; those withdrawn by this are returned.
 
@@ -156,10 +187,6 @@ class Team:
         self._told_at[back] = -np.inf
         self.goals[back] = NOWHERE
         return gone.tolist()
-
-    def forget_goals(self) -> None:
-        """Whatever the robots were told to do no longer holds: the next goal of each is a new one."""
-        self.goals[:] = NOWHERE
 
     def _ready(self) -> list[int]:
         return np.flatnonzero((self.zones != NOWHERE) & ~self.out).tolist()

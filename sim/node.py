@@ -31,7 +31,7 @@ from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
 from meanfleet.errors import UserError
-from meanfleet.layout import RingLayout
+from meanfleet.floor import floor_of
 from meanfleet.ros.conversions import diagnostics, to_stamp
 from meanfleet.ros.node import DIAGNOSTICS, GOAL, LATCHED, Signals, WorkingNode, refuse_second, run
 from meanfleet.solver import Game
@@ -62,7 +62,7 @@ class WorldNode(WorkingNode):
         seed, backend, gui = self.parameter("seed", 0), self.parameter("backend", ""), self.parameter("gui", False)
         names = self.config.robots
         game = Game.from_config(self.config)
-        self.layout = RingLayout.from_config(self.config)
+        self.layout = floor_of(self.config)
         start = start_zones(game, len(names), seed)
         self.world = make_world(self.config, game, seed, start, backend or None, gui)
         refuse_second(self, Clock, "/clock", "another simulation or bag", stopped)

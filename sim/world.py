@@ -22,11 +22,16 @@ def check_world(config: Config, backend: str | None, gui: bool) -> str:
     """Return the name of the backend meant.
 
     Raises:
-        UserError: it is unknown, or a window is asked of a world or a machine that has none.
+        UserError: it is unknown, a window is asked of a world or a machine that has none, or the floor is a real one.
     """
     name = backend or config.world.backend
     if name not in BACKENDS:
         raise UserError(f"backend {name!r} is unknown: choose from {', '.join(BACKENDS)}")
+    if config.floor is not None and name != "model":
+        raise UserError(
+            f"{config.source} measures a real floor, but the {name} backend simulates a ring warehouse: "
+            "use the model backend, or a configuration whose 'zones' are names alone"
+        )
     if gui and name != "bullet":
         raise UserError(f"gui: the {name} backend has no window; use the bullet backend")
     if gui and sys.platform == "linux" and not os.environ.get("DISPLAY"):

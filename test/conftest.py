@@ -46,6 +46,15 @@ def demo_bundle(demo_policy: Path) -> PolicyBundle:
     return PolicyBundle.load(demo_policy)
 
 
+@pytest.fixture(scope="session")
+def fleet_policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle for the game of the example's fleet, drawn by hand."""
+    from fleets import hand_made_policy
+
+    config = Config.from_yaml(ROOT / "config" / "fleet.example.yaml")
+    return hand_made_policy(config, tmp_path_factory.mktemp("fleet") / "policy.npz")
+
+
 @pytest.fixture
 def processes() -> Iterator[object]:
     """Starts the product's processes on a ROS domain of this test; ends what is left of them."""

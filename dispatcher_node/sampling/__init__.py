@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from meanfleet.config import Config
 from meanfleet.errors import UserError
-from meanfleet.layout import RingLayout
+from meanfleet.floor import floor_of
 
 from .budget import Budget
 from .designs import Nearest, Oldest, Stratified, Uniform, Weighted
@@ -42,10 +40,8 @@ def design_from_config(config: Config, name: str = "") -> Design:
     settings = config.dispatcher
     name = name or settings.sampling
     if name == "nearest" and settings.position is not None:
-        layout, (x, y) = RingLayout.from_config(config), settings.position
-        radius = (layout.inner_radius + layout.outer_radius) / 2
-        angles = layout.zone_angle * np.arange(layout.zones)
-        return Nearest(tuple(math.hypot(radius * math.cos(a) - x, radius * math.sin(a) - y) for a in angles))
+        x, y = settings.position
+        return Nearest(tuple(math.hypot(a - x, b - y) for a, b in floor_of(config).centres.tolist()))
     if name == "weighted" and settings.probabilities:
         return Weighted(tuple(settings.probabilities.get(robot, 1.0) for robot in config.robots))
     return simple_design(name)

@@ -9,7 +9,7 @@ import typer
 
 from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config
-from meanfleet.files import writable_folder, write_json
+from meanfleet.files import replacing, writable_folder, write_json
 
 from .bags import BagConfig, BagPath, Message, Robots, Topic, read_bag
 from .common import Json, Seed, bar, console, print_json
@@ -48,6 +48,7 @@ def fit_command(
     from meanfleet.errors import UserError
     from meanfleet.sim.fitting.estimating import fit
     from meanfleet.sim.fitting.modelfree import compare
+    from meanfleet.sim.fitting.page import page
     from meanfleet.sim.fitting.writing import check_target, fitted_game, write_game
 
     check_target(out)
@@ -78,11 +79,15 @@ def fit_command(
     if model_free is not None:
         summary["model_free"] = model_free
         write_json(paths[-1], {key: value for key, value in summary.items() if key != "files"})
+    told = out.with_suffix(".fit.html")
+    with replacing(told) as stream:
+        stream.write(page(summary, setup.zones, log.source, setup.zone_graph).encode())
+    summary["files"].append(str(told))
     if json:
         print_json(summary)
         return
     _show(summary, setup, known_steering=not steering)
-    console.print(f"{', '.join(path.name for path in paths)} written to {out.parent}", soft_wrap=True)
+    console.print(f"{', '.join(Path(name).name for name in summary['files'])} written to {out.parent}", soft_wrap=True)
 
 
 def _show(summary: dict[str, Any], setup: Config, known_steering: bool) -> None:

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from .common import BackendName, Json, Kappa, ObserverName, Rho, SamplingName, Seed, console, print_json
+from .fleets import fleet_arguments, start_fleet
 
 
 def up_command(
@@ -31,11 +32,18 @@ def up_command(
     seed: Seed = 0,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for log, summary, output of nodes.")] = None,
     record: Annotated[Path | None, typer.Option("--record", help="Folder for a bag of the run, new or empty.")] = None,
+    fleet: Annotated[Path | None, typer.Option(help="A real fleet's configuration: no world is started.")] = None,
+    part: Annotated[str, typer.Option(help="With --fleet: all, dispatcher or robots.")] = "all",
+    robot: Annotated[str, typer.Option(help="With --fleet: the node of this robot alone.")] = "",
+    robots_per_process: Annotated[int, typer.Option(min=1, help="With --fleet: robots of one node.")] = 1,
+    mode: Annotated[str, typer.Option(help="With --fleet: shadow, advise or run; empty: the configuration's.")] = "",
+    checkpoint: Annotated[Path | None, typer.Option(help="With --fleet: the dispatcher's state, to resume.")] = None,
+    use_sim_time: Annotated[bool, typer.Option("--use-sim-time", help="With --fleet: follow /clock.")] = False,
     json: Json = False,
 ) -> None:
-    """Start world, robots, dispatcher and monitor as ROS 2 processes; Ctrl-C ends them all.
+    """Start world, robots, dispatcher and monitor, or a real fleet's nodes, as ROS 2 processes; Ctrl-C ends them all.
 
-    Example: meanfleet up --n 20 --k 5 --duration 240 --out out/run
+    Examples: meanfleet up --n 20 --k 5 --duration 240 --out out/run; meanfleet up --fleet fleet.yaml -p fleet.npz
     """
     given = {
         "config": str(config or ""),
@@ -57,7 +65,14 @@ def up_command(
     }
     with tempfile.TemporaryDirectory(prefix="meanfleet-") as scratch:
         folder = out or Path(scratch)
-        code = start(given | {"out": str(folder)}, folder / "logs", quiet=json)
+        given |= {"out": str(folder)}
+        if fleet is not None:
+            real = {"fleet": str(fleet), "part": part, "robot": robot, "robots_per_process": robots_per_process}
+            real |= {"checkpoint": str(checkpoint or ""), "use_sim_time": use_sim_time, "mode": mode}
+            signal.signal(signal.SIGTERM, _leave)
+            code = start_fleet(fleet_arguments(given, real), folder / "logs", quiet=json)
+        else:
+            code = start(given, folder / "logs", quiet=json)
         if code:
             raise typer.Exit(code)
         summary = folder / "summary.json"

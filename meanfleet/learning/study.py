@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from meanfleet.config import Config, first_complaint, read_yaml
+from meanfleet.config import Config, read_yaml
 from meanfleet.dynamics_config import DynamicsConfig, DynamicsFile
 from meanfleet.errors import UserError
+from meanfleet.sections import first_complaint
 from meanfleet.solver import Game
 from meanfleet.solver.dynamics.convergence import Decay, closeness, summarise
 from meanfleet.solver.dynamics.dynamics import Dynamics
@@ -131,7 +132,9 @@ def conduct(setup: Setup, seed: int = 0, progress: Progress | None = None) -> St
         def told(done: int, n: int = n) -> None:
             tell(f"N = {n}: {done}/{options.runs} runs")
 
-        runs.append(simulate(setup.process, setup.start, times, runs=options.runs, speedup=n, seed=seed, progress=told))
+        runs.append(
+            simulate(setup.process, setup.start, times, runs=options.runs, speedup=n, seed=(seed, n), progress=told)
+        )
     followed = []
     starts = setup.grid()
     for i, start in enumerate(starts):
@@ -146,7 +149,7 @@ def conduct(setup: Setup, seed: int = 0, progress: Progress | None = None) -> St
         setup,
         path,
         tuple(runs),
-        summarise([closeness(one, path) for one in runs]),
+        summarise([closeness(one, path, runs[0]) for one in runs]),
         tuple(followed),
         tuple(points),
         reached,

@@ -1,4 +1,7 @@
-"""The graph of processes of a warehouse run: one description, started by the launch file and by `meanfleet up`."""
+"""The graph of processes of a warehouse run: one description, started by the launch file and by `meanfleet up`.
+
+Importing it takes nothing that a robot's computer lacks; solver and worlds are imported where a run needs them.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +19,6 @@ from meanfleet.dispatcher_node.steering import Steering
 from meanfleet.errors import UserError, suggestion
 from meanfleet.files import writable_folder
 from meanfleet.resources import config_file
-from meanfleet.sim.world import check_world
-
-from .policies import cached_policy
-from .simulation import check_fit
 
 MODULES = {
     "world": "meanfleet.sim.node",
@@ -61,10 +60,19 @@ ARGUMENTS: tuple[Argument, ...] = (
 
 @dataclass(frozen=True)
 class Process:
-    """One process: the executable of `ros2 run meanfleet EXECUTABLE` and its ROS parameters."""
+    """One process: the executable of `ros2 run meanfleet EXECUTABLE` and its ROS parameters.
+
+    Attributes:
+        executable: of `ros2 run`.
+        parameters: by name.
+        name: of its node where the executable's own would not be the only one; empty: the executable's own.
+        respawn: whether it is started again when it dies, instead of the run's end.
+    """
 
     executable: str
     parameters: dict[str, Any]
+    name: str = ""
+    respawn: bool = False
 
     @property
     def module(self) -> str:
@@ -82,20 +90,23 @@ def warehouse_graph(given: Mapping[str, Any], solve_missing: bool = True) -> tup
     Raises:
         UserError: an unknown argument, a value of the wrong type, or parts that do not fit together.
     """
+    from meanfleet.sim.world import check_world
+
+    from .policies import cached_policy
+
     run = parse_arguments(given)
     path = Path(run["config"]) if run["config"] else config_file("demo.yaml")
     config = Config.from_yaml(path).with_robots(run["n"] or None)
     check_world(config, run["backend"], run["gui"])
-    _choose("rule", run["rule"], RULES)
-    _choose("observer", run["observer"], ("", *OBSERVERS))
-    _choose("sampling", run["sampling"], ("", *DESIGNS))
-    steering = Steering(run["k"] or None, run["observer"], run["sampling"], run["rho"] or None, run["kappa"] or None)
+    steering = steering_of(run)
     policy = run["policy"]
     if not policy and solve_missing:
         observer = run["observer"] or config.dispatcher.observer
         policy = str(cached_policy(config, run["k"] or config.dispatcher.k, observer))
     if policy:
-        check_fit(config, PolicyBundle.load(policy), steering)
+        bundle = PolicyBundle.load(policy)
+        bundle.require_graph(config.zone_graph)
+        steering.check(config, bundle)
     if run["out"]:
         run["out"] = str(writable_folder(run["out"]).resolve())
     common = {"config": str(path.resolve()), "n": run["n"]}
@@ -114,22 +125,35 @@ def warehouse_graph(given: Mapping[str, Any], solve_missing: bool = True) -> tup
     )
 
 
-def _choose(argument: str, value: str, known: tuple[str, ...]) -> None:
+def steering_of(run: Mapping[str, Any]) -> Steering:
+    """What the arguments of a run change of its configuration's dispatcher.
+
+    Raises:
+        UserError: an unknown rule, observer or design.
+    """
+    choose("rule", run["rule"], RULES)
+    choose("observer", run["observer"], ("", *OBSERVERS))
+    choose("sampling", run["sampling"], ("", *DESIGNS))
+    return Steering(run["k"] or None, run["observer"], run["sampling"], run["rho"] or None, run["kappa"] or None)
+
+
+def choose(argument: str, value: str, known: tuple[str, ...]) -> None:
+    """Raise UserError unless the value is among those known."""
     if value not in known:
         raise UserError(f"argument {argument}: {value!r} is unknown: choose from {', '.join(filter(None, known))}")
 
 
-def parse_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
+def parse_arguments(given: Mapping[str, Any], arguments: tuple[Argument, ...] = ARGUMENTS) -> dict[str, Any]:
     """All arguments with their types, from values or texts.
 
     Raises:
         UserError: an unknown argument or a value of the wrong type.
     """
-    known = {argument.name: argument for argument in ARGUMENTS}
+    known = {argument.name: argument for argument in arguments}
     for name in given:
         if name not in known:
             raise UserError(f"unknown argument {name!r}{suggestion(name, known)}")
-    return {argument.name: _parse(argument, given.get(argument.name, argument.default)) for argument in ARGUMENTS}
+    return {argument.name: _parse(argument, given.get(argument.name, argument.default)) for argument in arguments}
 
 
 def _parse(argument: Argument, value: Any) -> Any:

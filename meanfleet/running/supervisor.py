@@ -13,12 +13,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Literal
+
+from meanfleet.errors import UserError
 
 from .graph import Process
 
 GRACE = 4.0  # [s, wall] between SIGTERM and SIGKILL
 POLL = 0.05  # [s, wall]
+PAUSE = 2.0  # [s, wall] before a process that died is started again
 _PR_SET_PDEATHSIG = 1
 
 
@@ -27,10 +30,13 @@ class _Child:
     process: Process
     handle: subprocess.Popen[bytes]
     log: Path
+    due: float | None = None  # when it is started again, on the monotonic clock
 
 
 class Supervisor:
-    """Runs the processes of a graph until the last one ends, one of them dies, or a signal comes.
+    """Runs the processes of a graph until the last one ends, one dies that is not to respawn, or a signal comes.
+
+    A process to respawn is started again after a pause, unless it ended with code 2: a mistake would only be repeated.
 
     Args:
         processes: the graph; the last one's end is the run's end, and it has the terminal.
@@ -69,11 +75,15 @@ class Supervisor:
 
     def _start(self, process: Process) -> None:
         self.logs.mkdir(parents=True, exist_ok=True)
-        log = self.logs / f"{process.executable}.log"
+        log = self.logs / f"{process.name or process.executable}.log"
+        self.children.append(_Child(process, self._spawn(process, log, "wb"), log))
+
+    def _spawn(self, process: Process, log: Path, mode: Literal["wb", "ab"]) -> subprocess.Popen[bytes]:
         shown = process is self.processes[-1] and not self.quiet
-        with open(log, "wb") as stream:
-            handle = subprocess.Popen(
-                [sys.executable, "-m", process.module, "--ros-args", *ros_arguments(process.parameters)],
+        naming = ["-r", f"__node:={process.name}"] if process.name else []
+        with open(log, mode) as stream:
+            return subprocess.Popen(
+                [sys.executable, "-m", process.module, "--ros-args", *naming, *ros_arguments(process.parameters)],
                 stdin=subprocess.DEVNULL,
                 stdout=None if shown else stream,
                 stderr=None if shown else subprocess.STDOUT,
@@ -81,7 +91,6 @@ class Supervisor:
                 start_new_session=True,  # Ctrl-C reaches this process alone, which ends the others in order
                 preexec_fn=end_with_parent,
             )
-        self.children.append(_Child(process, handle, log))
 
     def _watch(self) -> int:
         while not self.interrupted:
@@ -89,16 +98,27 @@ class Supervisor:
                 code = child.handle.poll()
                 if code is None:
                     continue
-                if child.process is self.processes[-1] and code == 0:
+                if child.process.respawn and code != UserError.exit_code:
+                    self._respawn(child, code)
+                elif child.process is self.processes[-1] and code == 0:
                     return 0
-                return self._report_death(child, code)
+                else:
+                    return self._report_death(child, code)
             time.sleep(POLL)
         return 0
 
+    def _respawn(self, child: _Child, code: int) -> None:
+        now = time.monotonic()
+        if child.due is None:
+            child.due = now + PAUSE
+            name, how = child.process.name or child.process.executable, _ending(code)
+            print(f"meanfleet: {name} {how}: started again in {PAUSE:g} s", file=sys.stderr, flush=True)
+        elif now >= child.due:
+            child.handle, child.due = self._spawn(child.process, child.log, "ab"), None
+
     def _report_death(self, child: _Child, code: int) -> int:
         said = [line for line in child.log.read_text(errors="replace").splitlines() if line.strip()]
-        how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
-        print(f"\nmeanfleet: the {child.process.executable} {how}", file=sys.stderr)
+        print(f"\nmeanfleet: the {child.process.name or child.process.executable} {_ending(code)}", file=sys.stderr)
         for line in said[-1:] if code == 2 else said[-15:]:
             print(f"  {line}", file=sys.stderr)
         return code if code == 2 else 1
@@ -112,6 +132,10 @@ class Supervisor:
             deadline = time.monotonic() + GRACE
             while time.monotonic() < deadline and any(child.handle.poll() is None for child in alive):
                 time.sleep(POLL)
+
+
+def _ending(code: int) -> str:
+    return f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
 
 
 def ros_arguments(parameters: Mapping[str, Any]) -> list[str]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meanfleet.config import Config
-from meanfleet.layout import RingLayout
+from meanfleet.floor import floor_of
 from meanfleet.solver import Game
 
 
@@ -20,7 +20,7 @@ class ModelWorld:
     """
 
     def __init__(self, config: Config, game: Game, seed: int, start_zones: NDArray[np.int64]) -> None:
-        self._layout, self._game = RingLayout.from_config(config), game
+        self._layout, self._game = floor_of(config), game
         self._delay, self._step = config.dispatcher.tick / 2, config.world.step
         self._rng = np.random.default_rng(np.random.SeedSequence([seed, 2]))
         graph = game.graph or config.zone_graph  # a game whose moves lead nowhere in particular is told the moves

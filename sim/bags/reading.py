@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from meanfleet.config import Config
 from meanfleet.errors import UserError
-from meanfleet.layout import RingLayout
+from meanfleet.floor import floor_of
 from meanfleet.zone_map import ZoneMap
 
 from .announcements import Announcements, listen
@@ -115,7 +115,7 @@ class _Reading:
                 )
             }
         )
-        self.zone_map = zone_map or RingLayout.from_config(config).zone_map
+        self.zone_map = zone_map or floor_of(config).zone_map
         self.messages = self.bytes = 0
 
     def log(self) -> FleetLog:

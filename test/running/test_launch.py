@@ -1,4 +1,4 @@
-"""The launch file declares and starts exactly what the process graph says.
+"""The launch files declare and start exactly what the process graphs say.
 
 With the real `launch` and `launch_ros` installed they are used; they come with ROS 2 only, so elsewhere recorders with
 the same constructors stand in for them, and what the launch file hands over is compared all the same.
@@ -16,9 +16,11 @@ from typing import Any
 import pytest
 
 from meanfleet.errors import UserError
+from meanfleet.running.fleet import FLEET_ARGUMENTS, fleet_graph
 from meanfleet.running.graph import ARGUMENTS, MODULES, parse_arguments, warehouse_graph
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+EXAMPLE = ROOT / "config" / "fleet.example.yaml"
 GIVEN = {"n": "20", "k": "5", "backend": "kinematic", "seed": "4", "duration": "80", "gui": "false"}
 
 
@@ -61,9 +63,9 @@ def launch_file(monkeypatch: pytest.MonkeyPatch) -> Any:
     return load()
 
 
-def load() -> Any:
-    path = ROOT / "launch" / "warehouse.launch.py"
-    spec = importlib.util.spec_from_file_location("warehouse_launch", path)
+def load(name: str = "warehouse") -> Any:
+    path = ROOT / "launch" / f"{name}.launch.py"
+    spec = importlib.util.spec_from_file_location(f"{name}_launch", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -97,9 +99,39 @@ def test_the_launch_file_starts_the_process_graph(launch_file: Any, demo_path: P
 def test_the_real_launch_package_accepts_the_file() -> None:
     """The same with ROS 2's own launch, where it is installed."""
     pytest.importorskip("launch_ros.actions", reason="launch and launch_ros come with a ROS 2 installation only")
-    description = load().generate_launch_description()
-    names = {argument.name for argument in description.get_launch_arguments()}
-    assert names == {argument.name for argument in ARGUMENTS}
+    for name, arguments in (("warehouse", ARGUMENTS), ("fleet", FLEET_ARGUMENTS)):
+        description = load(name).generate_launch_description()
+        names = {argument.name for argument in description.get_launch_arguments()}
+        assert names == {argument.name for argument in arguments}
+
+
+@pytest.mark.parametrize("given", [{}, {"part": "dispatcher", "k": "2"}, {"robot": "amr_3", "use_sim_time": "true"}])
+def test_the_fleets_launch_file_starts_the_fleets_graph(
+    launch_file: Any, fleet_policy: Path, given: dict[str, str]
+) -> None:
+    """Executables, names and parameters are the graph's; what dies is started again, a mistake ends all."""
+    module = load("fleet")
+    (entities,) = module.generate_launch_description().positional
+    declared = {call.positional[0]: call.named["default_value"] for call in entities if call.kind != "OpaqueFunction"}
+    assert declared == {argument.name: str(argument.default) for argument in FLEET_ARGUMENTS}
+    values = declared | {"fleet": str(EXAMPLE), "policy": str(fleet_policy)} | given
+    (opaque,) = [call for call in entities if call.kind == "OpaqueFunction"]
+    started = opaque.named["function"](values)
+    nodes = [call.named for call in started if call.kind == "Node"]
+    graph = fleet_graph(values)
+    assert [(node["executable"], node["name"], node["parameters"], node["respawn"]) for node in nodes] == [
+        (process.executable, process.name or None, [process.parameters], process.respawn) for process in graph
+    ]
+    handlers = [call.positional[0].named["on_exit"] for call in started if call.kind == "RegisterEventHandler"]
+    for process, handler in zip(graph, handlers, strict=True):
+        assert [bool(handler(Ending(code), None)) for code in (2, 1)] == [True, process.executable == "monitor"]
+
+
+@dataclass
+class Ending:
+    """The event that a process has ended."""
+
+    returncode: int
 
 
 def test_executables_are_console_scripts_and_modules() -> None:

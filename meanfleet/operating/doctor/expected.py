@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from meanfleet.config import Config, DispatcherConfig, RobotConfig
+from meanfleet.config import Config, DispatcherConfig
+from meanfleet.robot_config import RobotConfig, RobotOverride, pose_source
 
 from .snapshot import Durability, Endpoint, Reliability
 
@@ -49,6 +50,7 @@ class Expected:
         zones: names; empty if not known.
         namespace: of all nodes, such as /site_a; empty for the root.
         robot, dispatcher: settings.
+        overrides: what is different for single robots.
     """
 
     robots: tuple[str, ...]
@@ -57,11 +59,13 @@ class Expected:
     namespace: str = ""
     robot: RobotConfig = field(default_factory=RobotConfig)
     dispatcher: DispatcherConfig = field(default_factory=DispatcherConfig)
+    overrides: Mapping[str, RobotOverride] = field(default_factory=dict)
 
     @classmethod
     def from_config(cls, config: Config, namespace: str = "") -> Expected:
         """The fleet of a configuration."""
-        return cls(config.robots, True, config.zones, namespace, config.robot, config.dispatcher)
+        overrides = config.fleet.overrides
+        return cls(config.robots, True, config.zones, namespace, config.robot, config.dispatcher, overrides)
 
     @classmethod
     def from_graph(cls, publishers: Iterable[Endpoint], namespace: str = "") -> Expected:
@@ -77,7 +81,6 @@ class Expected:
             Topic(f"{prefix}diagnostics", "diagnostics", "diagnostic_msgs/msg/DiagnosticArray"),
             Topic(f"{prefix}fleet_markers", "markers", "visualization_msgs/msg/MarkerArray"),
         ]
-        pose = POSE_TYPES[self.robot.pose_type]
         for robot in self.robots:
             own = f"{prefix}{robot}/"
             found += [
@@ -86,11 +89,15 @@ class Expected:
             ]
             # Without a configuration nobody knows where poses come from.
             if self.known:
-                reader = "the robot nodes"
-                found.append(
-                    Topic(f"{own}{self.robot.pose_topic}", "pose", pose, reader, "best effort", "volatile", robot)
-                )
+                found.append(self._pose(robot, prefix))
         return found
+
+    def _pose(self, robot: str, prefix: str) -> Topic:
+        source = pose_source(robot, self.robot, self.overrides.get(robot))
+        name = source.topic if source.topic.startswith("/") else f"{prefix}{source.topic}"
+        reliability: Reliability = "reliable" if source.reliability == "reliable" else "best effort"
+        durability: Durability = "transient local" if source.durability == "transient_local" else "volatile"
+        return Topic(name, "pose", POSE_TYPES[source.type], "the robot nodes", reliability, durability, robot)
 
 
 def zone_publishers(publishers: Iterable[Endpoint], namespace: str) -> dict[str, list[Endpoint]]:

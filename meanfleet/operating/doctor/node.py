@@ -16,11 +16,11 @@ from rclpy.utilities import get_rmw_implementation_identifier
 from rosgraph_msgs.msg import Clock
 from std_msgs.msg import Header
 
-from meanfleet.robot_node.conversions import POSE_TYPES
+from meanfleet.robot_node.conversions import POSE_TYPES as POSE_MESSAGES
 from meanfleet.ros.conversions import to_seconds
 from meanfleet.ros.node import DISCOVERY_SECONDS, LATCHED, Signals, WorkingNode, run
 
-from .expected import Expected, Topic
+from .expected import POSE_TYPES, Expected, Topic
 from .settings import gather_settings
 from .snapshot import Durability, Endpoint, Heard, Reliability, Snapshot
 
@@ -39,6 +39,7 @@ DURABILITY: dict[Any, Durability] = {
     DurabilityPolicy.TRANSIENT_LOCAL: "transient local",
     DurabilityPolicy.VOLATILE: "volatile",
 }
+MESSAGES = {full: POSE_MESSAGES[short][0] for short, full in POSE_TYPES.items()}
 ANY = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT, durability=DurabilityPolicy.VOLATILE)
 
 Describe = Callable[[Iterable[Endpoint]], Expected]
@@ -119,8 +120,7 @@ class DoctorNode(WorkingNode):
             if kind in ("zone", "priority"):
                 self._open(Header, topics[name], offers[name], lambda message: message)
             elif kind == "pose":
-                message_type = POSE_TYPES[fleet.robot.pose_type][0]
-                self._open(message_type, topics[name], offers[name], lambda message: message.header)
+                self._open(MESSAGES[topics[name].type], topics[name], offers[name], lambda message: message.header)
 
     def _open(self, kind: Any, topic: Topic, offers: list[Endpoint], header: Callable[[Any], Any]) -> None:
         """Ask for the latched message where all publishers keep one, for new messages of anybody else."""

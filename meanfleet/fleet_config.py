@@ -1,0 +1,64 @@
+"""The part of the configuration that names the robots."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from .errors import UserError, suggestion
+from .robot_config import RobotOverride
+from .sections import Section
+
+
+class FleetConfig(Section):
+    """Robot names: a list, or prefix and count."""
+
+    names: tuple[str, ...] | None = Field(None, description="all names; or give prefix and count")
+    prefix: str | None = Field(None, description="a robot's name is the prefix and its number")
+    count: int | None = Field(None, ge=1, description="robots, numbered from 0 with as many digits as the last needs")
+    overrides: dict[str, RobotOverride] = Field({}, description="what is different for single robots, by name")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.names is None) == (self.prefix is None or self.count is None):
+            raise ValueError("give either 'names', or 'prefix' and 'count'")
+        for name in self.robots:
+            _check_name(name)
+        if len(set(self.robots)) < len(self.robots):
+            raise ValueError("robot names must differ")
+        if not self.robots:
+            raise ValueError("the fleet needs at least one robot")
+        for name in self.overrides:
+            if name not in self.robots:
+                raise ValueError(f"overrides: {name!r} is not in the fleet{suggestion(name, self.robots)}")
+        return self
+
+    @property
+    def robots(self) -> tuple[str, ...]:
+        """Names of all robots, in order."""
+        if self.names is not None:
+            return self.names
+        assert self.prefix is not None
+        assert self.count is not None
+        digits = len(str(self.count - 1))
+        return tuple(f"{self.prefix}{i:0{digits}d}" for i in range(self.count))
+
+    def resized(self, n: int) -> FleetConfig:
+        """The same fleet with n robots: the first n of a list, or another count."""
+        if self.names is not None:
+            if n > len(self.names):
+                raise UserError(f"n = {n}, but fleet.names lists {len(self.names)} robots: add names or lower n")
+            smaller = FleetConfig(names=self.names[:n])
+        else:
+            smaller = FleetConfig(prefix=self.prefix, count=n)
+        kept = {name: own for name, own in self.overrides.items() if name in smaller.robots}
+        return smaller.model_copy(update={"overrides": kept})
+
+
+def _check_name(name: str) -> None:
+    parts = name.split("/")
+    if not all(
+        part and part.replace("_", "a").isalnum() and part.isascii() and not part[0].isdigit() for part in parts
+    ):
+        raise ValueError(f"robot name {name!r} is no valid ROS name: letters, digits, '_' and '/', no leading digit")

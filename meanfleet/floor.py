@@ -1,0 +1,56 @@
+"""The floor a configuration describes: the ring warehouse that is simulated, or a real one of measured polygons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .config import Config
+from .floor_config import FloorConfig
+from .layout import RingLayout
+from .zone_map import ZoneMap
+
+
+@dataclass(frozen=True, eq=False)
+class PolygonFloor:
+    """Zones as measured polygons.
+
+    Attributes:
+        spec: polygons and slots.
+        slot: index of every robot's slot in every zone, int [robot], all different.
+        margin: [m] how deep in another zone a robot must be to have changed.
+    """
+
+    spec: FloorConfig
+    slot: NDArray[np.int64]
+    margin: float = 0.0
+
+    @cached_property
+    def pads(self) -> tuple[NDArray[np.float64], ...]:
+        """One polygon per zone, [corner, 2] in [m]."""
+        return tuple(zone.corners for zone in self.spec.zones)
+
+    @cached_property
+    def zone_map(self) -> ZoneMap:
+        """The polygons with hysteresis."""
+        return ZoneMap(self.pads, self.margin)
+
+    @cached_property
+    def slots(self) -> NDArray[np.float64]:
+        """Slot poses [robot, zone, (x, y, yaw)] in [m, m, rad]."""
+        return np.stack([zone.slot_poses[self.slot] for zone in self.spec.zones], axis=1)
+
+    @cached_property
+    def centres(self) -> NDArray[np.float64]:
+        """Middle of every zone's slots [zone, 2] in [m]."""
+        return np.stack([zone.slot_poses[:, :2].mean(axis=0) for zone in self.spec.zones])
+
+
+def floor_of(config: Config) -> PolygonFloor | RingLayout:
+    """The floor of a configuration; either kind has `pads`, `zone_map`, `slots` and `centres`."""
+    if config.floor is None:
+        return RingLayout.from_config(config)
+    return PolygonFloor(config.floor, np.array(config.slots, dtype=np.int64), config.robot.zone_margin)
