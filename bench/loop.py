@@ -2,12 +2,12 @@
 
     python bench/loop.py [--quick] [--seeds 10] [--ticks 120] [--nominal shortest] [--explore 0] [--json FILE]
 
-Nominal is what a team deploys before it has data. `shortest`: robots take the shorter way to the priority zone, and the
-dispatcher is the best one for such robots by the paper's P_l (Appendix G.1); `solved`: both policies are
-solved for that game. 100 robots of the demo run by it in PyBullet, into a bag; with `--explore` a share of their moves
-is drawn evenly in a recorded run of its own. The bag is read back and fitted; P_g stays as configured, for the
-dispatcher draws the priority by it. The fitted game is solved, and the new policy runs the same seed. Reward per tick
-is the game's, of zones and moves as they happened; the runs compared are without exploration.
+Nominal is what a team deploys before it has data. `shortest`: robots take the shorter way to the priority zone, and
+the dispatcher is the best one for such robots by the paper's P_l (its parameters, Appendix G.1); `solved`: both
+policies are solved for that game. 100 robots of the demo run by it in PyBullet, into a bag; with `--explore` a share of
+their moves is drawn evenly in a recorded run of its own. The bag is read back and fitted; P_g stays as configured, for
+the dispatcher draws the priority by it. The fitted game is solved, and the new policy runs the same seed. Reward per
+tick is the game's, of zones and moves as they happened; the runs compared are without exploration.
 """
 
 from __future__ import annotations

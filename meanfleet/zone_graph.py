@@ -134,7 +134,7 @@ class ZoneGraph:
             neighbours = [zones[end] for end in self.targets[zones.index(zone), 1:] if end != NO_MOVE]
             for end in ends:
                 if end not in neighbours:
-                    hint = suggestion(end, neighbours)
+                    hint = "" if end in zones else suggestion(end, neighbours)
                     raise ZoneGraphError(f"{end!r} is no neighbour of {zone!r}{hint}: it has {', '.join(neighbours)}")
 
     def move_names(self, zone: int, zones: Sequence[str] | None = None) -> tuple[str, ...]:

@@ -270,6 +270,43 @@ def counted(folder: Path, **changes: Any) -> Config:
     return config
 
 
+GRAPH = {"north": ["south", "east"], "east": ["south"], "south": ["north"]}
+
+
+def with_moves(move: Any) -> dict[str, Any]:
+    return SMALL | {"graph": GRAPH, "game": {"r_l": {"move": move}}}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (
+            SMALL | {"graph": GRAPH | {"east": ["suoth"]}},
+            "key 'graph': east: 'suoth' is none of the zones (did you mean",
+        ),
+        (SMALL | {"graph": GRAPH | {"east": ["east"]}}, "key 'graph': east: a zone is not its own neighbour"),
+        (SMALL | {"graph": GRAPH | {"south": []}}, "key 'graph': no way leads from 'east' to 'north'"),
+        (SMALL | {"graph": {"north": ["east"], "east": ["north"]}}, "key 'graph': zone 'south' has no entry"),
+        (SMALL | {"graph": ["north", "east"]}, "key 'graph'"),
+        (with_moves([0, 1, 2, 3]), "key 'game.r_l.move': 4 rewards for 3 moves: give {stay: …, drive: …}"),
+        (with_moves({"stay": 0, "dirve": 1}), "dirve"),
+        (with_moves({"ways": {"nroth": {"east": 1}}}), "'nroth' is none of the zones (did you mean 'north'?)"),
+        (with_moves({"ways": {"east": {"north": 1}}}), "'north' is no neighbour of 'east': it has south"),
+        (with_moves({"ways": {"north": {"est": 1}}}), "'est' is no neighbour of 'north' (did you mean 'east'?)"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_graph_that_is_none_is_refused_with_its_key(tmp_path: Path, content: dict[str, Any], said: str) -> None:
+    assert said in refusal(tmp_path, content)
+
+
+def test_moves_on_a_graph_earn_nothing_unless_said_otherwise(tmp_path: Path) -> None:
+    bare = Game.from_config(Config.from_yaml(written(tmp_path, SMALL | {"graph": GRAPH})))
+    assert (bare.r_l == bare.r_l[:, :, :1]).all()
+    ring = Game.from_config(Config.from_yaml(written(tmp_path, SMALL)))
+    np.testing.assert_allclose(ring.r_l - ring.r_l[:, :, :1], np.broadcast_to([0, 0.5, -0.3], (3, 3, 3)))
+
+
 def test_counts_survive_their_file_and_make_the_law(tmp_path: Path) -> None:
     config = counted(tmp_path)
     assert np.array_equal(read_counts(tmp_path / "fleet.counts.yaml", config), np.arange(27).reshape(3, 3, 3))

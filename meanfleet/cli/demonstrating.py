@@ -39,6 +39,7 @@ def demo_command(
     Example: meanfleet demo --ticks 120 --out out/demo
     """
     from meanfleet.running import figures
+    from meanfleet.running.animation import FRAMES, warehouse_gif
     from meanfleet.running.comparing import compare, compare_memory
     from meanfleet.running.record import RunRecord
 
@@ -104,6 +105,8 @@ def demo_command(
     by_rule = {rule: [runs[rule, s] for s in seeds] for rule in comparison.rewards}
     figures.reward(out / "reward.png", by_rule, live, "what the dispatcher is worth")
     figures.messages(out / "messages.png", measured, f"k = {k} whatever the fleet's size")
+    with bar("drawing the warehouse", FRAMES, json) as advance:
+        warehouse_gif(out / "warehouse.gif", out / "bag", config, progress=lambda done: advance(done, "frames"))
     write_json(out / "summary.json", summary)
     if json:
         print_json(summary)
@@ -216,7 +219,9 @@ def _tell(summary: dict[str, Any], out: Path) -> None:
         f"n = {row['robots']}: {row['received']:.1f} of {row['published']:.0f}" for row in summary["messages_against_n"]
     )
     console.print(f"Messages per tick received, of those published: {rows}.")
-    console.print(f"\n{out}/policy.npz, summary.json, run.jsonl, occupancy.png, reward.png, messages.png, bag/")
+    console.print(
+        f"\n{out}/policy.npz, summary.json, run.jsonl, occupancy.png, reward.png, messages.png, warehouse.gif, bag/"
+    )
 
 
 def _tell_memory(found: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config
-from meanfleet.files import writable_folder, write_json
+from meanfleet.files import replacing, writable_folder, write_json
 
 from .bags import BagConfig, BagPath, Message, Robots, Topic, read_bag
 from .common import Json, Seed, bar, console, print_json
@@ -48,6 +48,7 @@ def fit_command(
     from meanfleet.errors import UserError
     from meanfleet.sim.fitting.estimating import fit
     from meanfleet.sim.fitting.modelfree import compare
+    from meanfleet.sim.fitting.page import page
     from meanfleet.sim.fitting.writing import check_target, fitted_game, write_game
 
     check_target(out)
@@ -78,14 +79,18 @@ def fit_command(
     if model_free is not None:
         summary["model_free"] = model_free
         write_json(paths[-1], {key: value for key, value in summary.items() if key != "files"})
+    told = out.with_suffix(".fit.html")
+    with replacing(told) as stream:
+        stream.write(page(summary, setup.zones, log.source, setup.zone_graph).encode())
+    summary["files"].append(str(told))
     if json:
         print_json(summary)
         return
-    _show(summary, known_steering=not steering)
-    console.print(f"{', '.join(path.name for path in paths)} written to {out.parent}", soft_wrap=True)
+    _show(summary, setup, known_steering=not steering)
+    console.print(f"{', '.join(Path(name).name for name in summary['files'])} written to {out.parent}", soft_wrap=True)
 
 
-def _show(summary: dict[str, Any], known_steering: bool) -> None:
+def _show(summary: dict[str, Any], setup: Config, known_steering: bool) -> None:
     seen, p = summary["coverage"], summary["priorities_differ_p"]
     kept = "per priority" if summary["by_priority"] else "for all priorities together"
     test = "" if p is None else f" (no difference between priorities: p = {p:.2g})"
@@ -96,7 +101,7 @@ def _show(summary: dict[str, Any], known_steering: bool) -> None:
         f"  {seen['seen']} of {seen['rows']} rows seen, fewest {seen['fewest']}, median {seen['median']:g}; "
         f"widest 95 % interval {seen['widest_interval']:.3f}"
     )
-    _unseen(summary["unseen"], "[zone, priority, move]" if summary["by_priority"] else "[zone, move]")
+    _unseen([_row(row, setup) for row in summary["unseen"]])
     if summary["moves_from"] == "way":
         console.print("  moves were inferred from where robots went: failed drives count as stays, so P_l is too good")
     steering = summary.get("steering")
@@ -104,7 +109,7 @@ def _show(summary: dict[str, Any], known_steering: bool) -> None:
         console.print("P_g: the configuration's stays" + ("" if known_steering else " (no dispatches in the bag)"))
     else:
         console.print(f"P_g from {steering['transitions']} ticks, {steering['seen']} of {steering['rows']} rows seen")
-        _unseen(steering["unseen"], "[priority, dispatch]")
+        _unseen([f"{setup.zones[s]}, dispatch {setup.zones[a]}" for s, a in steering["unseen"]])
     free = summary.get("model_free")
     if free is not None and "skipped" in free:
         console.print(f"without a model: {free['skipped']}")
@@ -117,7 +122,14 @@ def _show(summary: dict[str, Any], known_steering: bool) -> None:
         )
 
 
-def _unseen(rows: list[list[int]], index: str) -> None:
+def _row(row: list[int], setup: Config) -> str:
+    """A row of P_l in words: [zone, move] or [zone, priority, move]."""
+    zone, *priority, move = row
+    under = "".join(f", priority {setup.zones[s]}" for s in priority)
+    return f"{setup.zones[zone]}{under}, {setup.zone_graph.move_names(zone, setup.zones)[move]}"
+
+
+def _unseen(rows: list[str]) -> None:
     if rows:
-        shown = ", ".join(map(str, rows[:SHOWN])) + (", …" if len(rows) > SHOWN else "")
-        console.print(f"  never seen, left to the prior: {len(rows)} rows {index}: {shown}", markup=False)
+        shown = "; ".join(rows[:SHOWN]) + ("; …" if len(rows) > SHOWN else "")
+        console.print(f"  never seen, left to the prior: {len(rows)} rows: {shown}", markup=False, soft_wrap=True)

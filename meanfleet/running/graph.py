@@ -119,17 +119,17 @@ def _choose(argument: str, value: str, known: tuple[str, ...]) -> None:
         raise UserError(f"argument {argument}: {value!r} is unknown: choose from {', '.join(filter(None, known))}")
 
 
-def parse_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
+def parse_arguments(given: Mapping[str, Any], arguments: tuple[Argument, ...] = ARGUMENTS) -> dict[str, Any]:
     """All arguments with their types, from values or texts.
 
     Raises:
         UserError: an unknown argument or a value of the wrong type.
     """
-    known = {argument.name: argument for argument in ARGUMENTS}
+    known = {argument.name: argument for argument in arguments}
     for name in given:
         if name not in known:
             raise UserError(f"unknown argument {name!r}{suggestion(name, known)}")
-    return {argument.name: _parse(argument, given.get(argument.name, argument.default)) for argument in ARGUMENTS}
+    return {argument.name: _parse(argument, given.get(argument.name, argument.default)) for argument in arguments}
 
 
 def _parse(argument: Argument, value: Any) -> Any:

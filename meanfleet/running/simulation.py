@@ -89,6 +89,7 @@ def simulate(
     index = {name: i for i, name in enumerate(names)}
     world = make_world(config, game, seed, start_zones(game, n, seed), backend, gui)
     everyone = np.arange(n)
+    choices = np.full(game.zones, game.moves) if game.graph is None else game.graph.allowed.sum(axis=1)
     curious = np.random.default_rng(np.random.SeedSequence([seed, 4]))
     rows: list[tuple[int, int, NDArray[np.int64], NDArray[np.int64], float, int]] = []
     try:
@@ -101,7 +102,7 @@ def simulate(
             moves = np.array([robot.move(z, priority) for robot, z in zip(robots, zones.tolist(), strict=True)])
             if explore:
                 odd = curious.random(n) < explore
-                moves[odd] = curious.integers(game.moves, size=int(odd.sum()))
+                moves[odd] = curious.integers(choices[zones[odd]])
             goals = np.array([r.goal(z, a) for r, z, a in zip(robots, zones.tolist(), moves.tolist(), strict=True)])
             world.hear(priority)
             world.send(everyone, goals, moves)

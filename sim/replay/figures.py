@@ -37,7 +37,7 @@ def loss(result: Replay) -> Figure:
     for axes, name in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
         _curves(axes, summary, name)
         tolerance = summary["options"]["tolerance"]
-        axes.axhline(tolerance, color=ORANGE, linestyle="--", label=f"tolerance, {tolerance:.3g}")
+        axes.axhline(tolerance, color=ORANGE, linestyle="--", label=f"tolerance, {100 * tolerance:.3g} %")
         axes.axhline(0, color=GREY, linewidth=0.8)
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
         axes.set(title=titles[name], ylabel="loss against polling everybody")
@@ -83,15 +83,15 @@ def fleet(result: Replay) -> Figure:
     upper.set(
         ylabel="robots with a known zone",
         ylim=(0, n),
-        title=f"the fleet in the bag: on average {known.mean():.4g} of {n} zones known",
+        title=f"the fleet in the bag: the zones of {known.mean():.4g} of {n} robots known on average",
     )
     upper.legend(fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5), reverse=True)
     changes = np.flatnonzero(np.diff(scene.priority)) + 1
     for begin, end in zip([0, *changes], [*changes, len(ticks)], strict=True):
         lower.axvspan(begin - 0.5, end - 0.5, color=colours[scene.priority[begin]], linewidth=0)
     lower.set(xlabel="tick", yticks=[], ylabel="priority", ylim=(0, 1), xlim=(edges[0], edges[-1]))
-    if summary["bag"]["priorities_assumed"]:
-        lower.set_ylabel("priority\n(assumed)" if summary["bag"]["priorities_assumed"] == len(ticks) else "priority*")
+    if summary["bag"]["priorities_assumed"] == len(ticks):
+        lower.set_ylabel("priority\n(assumed)")
     return figure
 
 

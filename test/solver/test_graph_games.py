@@ -66,10 +66,10 @@ def test_the_warehouse_on_a_graph_has_the_numbers_of_its_parameters(shipped: Con
         for s in ways:
             place = 10.0 if z == s else 2.0 / (1 + far[z, s])
             for a in range(1 + len(ways[z])):
-                law = robots_law(ways, z, s, a, 0.1, 3.5, 1.5, 0.3)
+                law = robots_law(ways, z, s, a, 0.1, 3.5, 4.5, 0.3)
                 np.testing.assert_allclose(game.P_l[z, s, a], law, rtol=1e-13)
                 hub_to_storage = a > 0 and (z, ways[z][a - 1]) == (index["hub"], index["storage"])
-                earned = 0.0 if a == 0 else -0.6 if hub_to_storage else 0.3
+                earned = 0.0 if a == 0 else -0.3 if hub_to_storage else 0.5
                 assert game.r_l[z, s, a] == pytest.approx(place + earned)
 
 
@@ -82,7 +82,7 @@ def test_a_ring_spelled_out_is_the_very_same_game(shipped: Config) -> None:
 
 
 def test_rewards_by_number_and_by_name_are_the_same(shipped: Config) -> None:
-    plain = shipped.game.r_l.model_copy(update={"move": (0.0, 0.3, -0.6, 0.3, 0.3)})
+    plain = shipped.game.r_l.model_copy(update={"move": (0.0, 0.5, -0.3, 0.5, 0.5)})
     listed = Game.from_config(shipped.model_copy(update={"game": shipped.game.model_copy(update={"r_l": plain})}))
     named = Game.from_config(shipped)
     assert np.array_equal(listed.r_l[0], named.r_l[0])

@@ -139,6 +139,11 @@ def test_a_fitted_game_is_solved_and_rolled_out(folder: Path) -> None:
     known = json.loads((folder / "fit" / "game.fit.json").read_text())
     assert known["transitions"] > 500
     assert Game.from_yaml(folder / "fit" / "game.yaml").digest == known["game"]
+    told = (folder / "fit" / "game.fit.html").read_text()
+    assert f"{known['transitions']} transitions" in told
+    assert f"{known['model_free']['updates']} updates" in told
+    assert told.count("<tr>") == 1 + known["coverage"]["rows"] + 1 + known["steering"]["rows"]
+    assert "http" not in told
     (meanfleet(folder, "solve", "fit/game.yaml", "-k", "2", "-o", "fitted.npz"))
     assert PolicyBundle.load(folder / "fitted.npz").game.digest == known["game"]
     summary = json.loads(
@@ -146,6 +151,14 @@ def test_a_fitted_game_is_solved_and_rolled_out(folder: Path) -> None:
     )
     assert summary["whole"]["game"] == known["game"]
     assert summary["whole"]["fitted"]
+
+
+def test_a_known_steering_is_not_fitted(folder: Path) -> None:
+    text = meanfleet(folder, "fit", "dirichlet", "-c", "fleet.yaml", "-o", "game.yaml", "-k", "0", "--known-steering")
+    assert "P_g: the configuration's stays\n" in text
+    game = Game.from_yaml(folder / "game.yaml")
+    assert np.array_equal(game.P_g, Game.from_yaml(folder / "fleet.yaml").P_g)
+    assert "How the priority follows" not in (folder / "game.fit.html").read_text()
 
 
 @pytest.mark.parametrize(

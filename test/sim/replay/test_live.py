@@ -1,4 +1,4 @@
-"""The bag of a live run over ROS tells its decisions: the dispatcher's code comes to the same from the record."""
+"""A live run over ROS, re-enacted from its bag: the dispatcher's code comes to the decisions that were made."""
 
 from __future__ import annotations
 
