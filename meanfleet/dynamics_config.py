@@ -16,9 +16,7 @@ STARTS = 1000
 class LearnerConfig(Section):
     """One player's learner (MATH §9)."""
 
-    rule: Literal["q", "sarsa", "counterfactual", "policy_gradient"] = Field(
-        "q", description="how it learns"
-    )
+    rule: Literal["q", "sarsa", "counterfactual", "policy_gradient"] = Field("q", description="how it learns")
     alpha: Positive = Field(0.01, description="step size per step")
     discount: float = Field(0.9, ge=0, lt=1, description="γ of its own, per step")
     tau: Positive = Field(0.5, description="temperature of the softmax, in units of Q")
