@@ -139,7 +139,7 @@ def distance(study: Study) -> Figure | None:
         ("a run", single, -0.5, BLUE),
         ("the runs' mean", together, -1.0, ORANGE),
     ):
-        fitted = "" if power is None else f", ~ N^{power:.2f} {'(rms)' if expected == -1.0 else ''}".rstrip()
+        fitted = "" if power is None else f", ~ N^{power:.2f} {'(all times)' if expected == -1.0 else ''}".rstrip()
         axes.errorbar(n, values, 1.96 * np.array(errors), fmt="o-", color=colour, capsize=3, label=f"{name}{fitted}")
         axes.plot(
             n, values[0] * (n / n[0]) ** expected, "--", color=colour, alpha=0.6, label=f"expected: N^{expected:g}"

@@ -131,7 +131,9 @@ def conduct(setup: Setup, seed: int = 0, progress: Progress | None = None) -> St
         def told(done: int, n: int = n) -> None:
             tell(f"N = {n}: {done}/{options.runs} runs")
 
-        runs.append(simulate(setup.process, setup.start, times, runs=options.runs, speedup=n, seed=seed, progress=told))
+        runs.append(
+            simulate(setup.process, setup.start, times, runs=options.runs, speedup=n, seed=(seed, n), progress=told)
+        )
     followed = []
     starts = setup.grid()
     for i, start in enumerate(starts):
@@ -146,7 +148,7 @@ def conduct(setup: Setup, seed: int = 0, progress: Progress | None = None) -> St
         setup,
         path,
         tuple(runs),
-        summarise([closeness(one, path) for one in runs]),
+        summarise([closeness(one, path, runs[0]) for one in runs]),
         tuple(followed),
         tuple(points),
         reached,

