@@ -16,9 +16,9 @@ STARTS = 1000
 class LearnerConfig(Section):
     """One player's learner (MATH §9)."""
 
-    rule: Literal["q", "sarsa", "counterfactual", "policy_gradient"] = "q"
+    rule: Literal["q", "sarsa", "counterfactual", "policy_gradient"] = Field("q", description="how it learns")
     alpha: Positive = Field(0.01, description="step size per step")
-    discount: float = Field(0.9, ge=0, lt=1)
+    discount: float = Field(0.9, ge=0, lt=1, description="γ of its own, per step")
     tau: Positive = Field(0.5, description="temperature of the softmax, in units of Q")
     epsilon: NonNegative = Field(0.1, le=1, description="share of actions drawn uniformly")
     beta: Positive | None = Field(None, description="step size of V under policy_gradient; None: alpha")

@@ -48,6 +48,10 @@ class Keys:
         hidden = [name for name, field in Config.model_fields.items() if field.exclude]
         for name in hidden:
             del self.root["properties"][name]
+        floor = self.root["properties"].pop("floor", None)  # written under `zones`, as mappings in the place of names
+        for name in self.of(floor or {}):
+            measured = self.sections[name]["properties"]["zones"]
+            self.root["properties"]["zones"] = {"anyOf": [self.root["properties"]["zones"], measured]}
         self.variants = {name for section in self.sections.values() for name in self._alternatives(section)}
 
     def of(self, value: dict[str, Any]) -> dict[str, str]:
@@ -92,6 +96,9 @@ class Keys:
     def about(self, path: str, value: dict[str, Any]) -> str:
         """What a key means; a warning, which ends the build, if nobody says so."""
         text: str = value.get("description") or self.comments.get(path, "")
+        if not text and ".NAME." in path:  # an override means what the key means that it overrides
+            same = (comment for other, comment in self.comments.items() if other.endswith(f".{path.split('.')[-1]}"))
+            text = next(same, "")
         if not text:
             log.warning("configuration key %s has neither a description nor a comment in config/*.yaml", path)
         return text
