@@ -94,6 +94,9 @@ def _write_config(fitted: Fitted, config: Config, path: Path) -> Path:
     steering = config.game.P_g if fitted.steering is None else counted
     game = config.game.model_copy(update={"P_l": counted, "P_g": steering})
     body = config.model_copy(update={"game": game}).model_dump(mode="json", exclude_none=True)
+    if config.floor is not None:  # as it is written: zones with their floor, which tells the ways between them too
+        body["zones"] = config.floor.model_dump(mode="json", exclude_none=True)["zones"]
+        body.pop("graph", None)
     text = "# Written by `meanfleet fit`: its configuration with transitions counted in a bag.\n"
     text += yaml.safe_dump(body, sort_keys=False, default_flow_style=None, allow_unicode=True)
     with replacing(path) as stream:

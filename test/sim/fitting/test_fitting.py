@@ -212,6 +212,26 @@ def test_the_fitted_configuration_solves_to_the_fitted_game(config: Config, tmp_
     assert json.loads(paths[2].read_text())["game"] == game.digest
 
 
+def test_the_fitted_configuration_keeps_the_floor(tmp_path: Path) -> None:
+    """Zones measured as polygons come back as they were written, with the ways that they name."""
+    zones = [
+        {
+            "name": name,
+            "polygon": [[20 * i, 0], [20 * i + 10, 0], [20 * i + 10, 8], [20 * i, 8]],
+            "slots": [[20 * i + 1 + column, 1.5 + row, 0.0] for row in range(5) for column in range(8)],
+            "neighbours": [other for other in NAMES if other != name],
+        }
+        for i, name in enumerate(NAMES)
+    ]
+    path = tmp_path / "floor.yaml"
+    path.write_text(yaml.safe_dump({"zones": zones, "fleet": {"prefix": "r", "count": 40}}))
+    config = Config.from_yaml(path)
+    written = Config.from_yaml(write_game(fit(LOG), config, tmp_path / "fitted.yaml", {})[0])
+    assert written.floor == config.floor
+    assert written.graph == config.graph
+    assert written.zones == config.zones
+
+
 def test_without_dispatches_the_configurations_steering_stays(config: Config) -> None:
     assert np.array_equal(fitted_game(fit(LOG), config).P_g, Game.from_config(config).P_g)
 
