@@ -43,7 +43,7 @@ def up_command(
 ) -> None:
     """Start world, robots, dispatcher and monitor, or a real fleet's nodes, as ROS 2 processes; Ctrl-C ends them all.
 
-    Examples: meanfleet up --n 20 --k 5 --duration 240 --out out/run; meanfleet up --fleet fleet.yaml -p fleet.npz
+    Example: meanfleet up --n 20 --k 5 --duration 240 --out out/run; or meanfleet up --fleet fleet.yaml -p fleet.npz
     """
     given = {
         "config": str(config or ""),
