@@ -29,7 +29,8 @@ Parameters, those with * changing between two ticks (`ros2 param set /dispatcher
     autostart (bool, true): configure and activate itself; false: wait for a lifecycle manager.
 
 Subscribes: <robot>/zone (std_msgs/Header), k of them per tick, latched; estop (std_msgs/Bool, latched).
-Publishes: priority_zone (std_msgs/Header, latched; in mode shadow priority_zone/shadow), estop when pressed,
+Publishes: priority_zone (std_msgs/Header, latched; in mode shadow priority_zone/shadow; no name during an emergency
+stop: nobody moves), estop when pressed,
 diagnostics (diagnostic_msgs/DiagnosticArray): the tick with its samples, their ages and weights, the belief, its
 entropy, effective sample size and surprise, the decision or the reason to hold, and the ledger of how all ticks ended.
 Serves: ~/estop (std_srvs/SetBool).
@@ -245,7 +246,9 @@ class DispatcherNode(ManagedNode):
         told = (self.ledger, clashes, self.mode)
         report = tick_report(gather, decision, self.dispatcher, self.config.zones, self.stamp, gather_seconds, *told)
         self._keep()
-        self.priority_publisher.publish(priority_message(self.config.zones[decision.priority], self.stamp))
+        # A robot node that starts during a stop may find this dispatcher before the panel: then it stands by this.
+        zone = "" if self.stop.stopped else self.config.zones[decision.priority]
+        self.priority_publisher.publish(priority_message(zone, self.stamp))
         self.diagnostics.publish(report_message(report))
         if report.level != "ok":
             self.get_logger().warning(report.message, throttle_duration_sec=5.0)

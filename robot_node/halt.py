@@ -1,4 +1,4 @@
-"""Stopping robots: each is told once to stay where it is, as soon as its pose is known. No ROS."""
+"""Stopping robots: each is told once to stay where it is, when its pose is known and somebody listens. No ROS."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Halt:
 
     def __init__(self, count: int) -> None:
         self.on = False
-        self._untold = np.zeros(count, dtype=bool)
+        self._told: NDArray[np.int64] = np.zeros(count, dtype=np.int64)  # how many listeners
 
     def turn(self, on: bool) -> bool:
         """Follow the stop; True if this changed it."""
@@ -26,10 +26,19 @@ class Halt:
 
     def renew(self) -> None:
         """Everybody has to be told, anew: on other topics, say."""
-        self._untold[:] = self.on
+        self._told[:] = 0
 
-    def due(self, known: NDArray[np.bool_]) -> list[int]:
-        """Robots to tell now, given whose pose is `known` [robot]; they count as told from now on."""
-        due = self._untold & known
-        self._untold &= ~due
+    def due(self, known: NDArray[np.bool_], listeners: NDArray[np.int64]) -> list[int]:
+        """Robots to tell now; they count as told from now on.
+
+        A navigation that is found, or starts, during a stop is a listener more: it is told as well.
+
+        Args:
+            known: [robot] whether its pose is known.
+            listeners: [robot] subscriptions to its goals.
+        """
+        if not self.on:
+            return []
+        due = known & (listeners > self._told)
+        self._told = np.where(due, listeners, np.minimum(self._told, listeners))
         return np.flatnonzero(due).tolist()

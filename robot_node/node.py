@@ -8,9 +8,10 @@ Mode shadow: moves are drawn and goals published to <robot>/goal_pose/shadow alo
 priority_zone/shadow while somebody publishes that. Mode advise: robots act on a priority after a call of ~/confirm,
 which lasts while the priority stays, or for `safety.confirm_for`; diagnostics say what awaits one.
 
-An emergency stop (topic estop, or this node's service; see meanfleet.safety.stop) sends every robot its present pose as
-goal, and nothing more until it is released. A node that starts listens for one before it sends goals. Robots that are
-excluded, or whose battery is low, get no other goal than that; they tell an empty zone, so that they are not polled.
+An emergency stop (topic estop, this node's service, or a dispatcher that is stopped and names no priority; see
+meanfleet.safety.stop) sends every robot its present pose as goal, and nothing more until it is released. A node that
+starts listens for one before it sends goals. Robots that are excluded, or whose battery is low, get no other goal than
+that; they tell an empty zone, so that they are not polled.
 
 A managed node: inactive, it keeps track of positions but reports no zone and sends no goal, so the dispatcher polls
 others instead. With several such processes on one domain give each a node name (`__node:=robots_07`).
@@ -72,7 +73,7 @@ from .service import Service
 from .team import Team
 
 FLUSH = 0.02  # [s, wall] between two looks at new positions
-LOOK = 0.1  # [s, wall] between two looks for a second dispatcher
+LOOK = 0.1  # [s, wall] between two looks for a second dispatcher, and in a stop for robots that were not told
 ACKNOWLEDGED = 1.0  # [s, wall] for a robot to have its last goal before the publisher goes
 CLASH_PERIOD = 1.0  # [s, wall] between two reports of one
 STOP_PERIOD = 1.0  # [s, wall] between two reports of an emergency stop
@@ -128,7 +129,7 @@ class RobotNode(ManagedNode):
         self.service = Service(self.names, settings.battery_low, settings.battery_back)
         self.service.exclude(excluded(values["exclude"], self.config))
         self.confirmation, self.again = Confirmation(settings.confirm_for), False
-        self.halt, self.stop_told = Halt(count), 0.0
+        self.halt, self.halt_looked, self.stop_told = Halt(count), 0.0, 0.0
         self.shadow_publishers: list[Any] = []
         self._cast_shadow()
         self.stop_line = StopLine(self, self.stop)
@@ -169,7 +170,7 @@ class RobotNode(ManagedNode):
     def _confirm(self, request: Any) -> tuple[bool, str]:
         zone = self.confirmation.give(self.ros_time())
         if not zone:
-            return False, f"nothing awaits a confirm (mode {self.mode}{', stopped' if self.stop.stopped else ''})"
+            return False, f"nothing awaits a confirm (mode {self.mode}{', stopped' if self.stopped_by else ''})"
         self.again = True
         return True, f"priority {zone} is confirmed"
 
@@ -177,6 +178,12 @@ class RobotNode(ManagedNode):
     def heard(self) -> tuple[float, str] | None:
         """The latest priority: stamp [s] and zone name."""
         return self.told.get(self.source)
+
+    @property
+    def stopped_by(self) -> str:
+        """Who has stopped the robots; empty if nobody has. A dispatcher that is stopped names no priority."""
+        names_none = self.heard is not None and not self.heard[1]
+        return self.stop.by or ("the dispatcher" if names_none else "")
 
     def prepare(self, values: Mapping[str, Any], changed: Iterable[str]) -> Change:
         """What new values mean; a new bundle is loaded and checked whole."""
@@ -257,10 +264,10 @@ class RobotNode(ManagedNode):
         self._send(overdue, self.ros_time())
 
     def _halted(self, now: float) -> bool:
-        """Whether an emergency stop is on: robots are told their present poses as goals, once."""
+        """Whether an emergency stop is on: robots are told their present poses as goals, once a listener."""
         self.stop_line.look()
-        if self.halt.turn(self.stop.stopped):
-            self.stop_told = 0.0
+        if self.halt.turn(bool(self.stopped_by)):
+            self.stop_told = self.halt_looked = 0.0
             self.confirmation.void()
             self.again = False
             self._forget_goals()  # whoever moves on after the release needs its goal again
@@ -268,14 +275,18 @@ class RobotNode(ManagedNode):
                 self.get_logger().warning(f"released: robots go on in mode {self.mode} at the next tick")
         if not self.halt.on:
             return False
-        self._stay(self.halt.due(np.asarray(np.isfinite(self.team.xy).all(axis=1))))
+        if now - self.halt_looked >= LOOK:
+            self.halt_looked = now
+            known = np.asarray(np.isfinite(self.team.xy).all(axis=1))
+            robots = range(len(self.names))
+            self._stay(self.halt.due(known, np.array([self._publisher(i).get_subscription_count() for i in robots])))
         self.acted = self.heard[0] if self.heard is not None else self.acted
         self.heard_at = self.ros_time()
         if now - self.stop_told >= STOP_PERIOD:
             self.stop_told = now
-            text = f"emergency stop by {self.stop.by}: robots stand until it is released there"
+            text = f"emergency stop by {self.stopped_by}: robots stand until it is released there"
             self.get_logger().error(text, throttle_duration_sec=5.0)
-            self._tell("error", text, {"stopped": self.stop.by, "mode": self.mode})
+            self._tell("error", text, {"stopped": self.stopped_by, "mode": self.mode})
         return True
 
     def _report_zones(self) -> None:

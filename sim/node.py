@@ -90,6 +90,8 @@ class WorldNode(WorkingNode):
         self.goals.append((robot, message.pose.position.x, message.pose.position.y))
 
     def _hear(self, message: Any) -> None:
+        if not message.frame_id:  # an emergency stop: what was told last stays
+            return
         priority = self.zone_index.get(message.frame_id)
         if priority is None:
             self.get_logger().error(f"priority {message.frame_id!r} is no zone of the configuration: ignored")

@@ -10,6 +10,7 @@ releases nothing, and neither does a restart of dispatcher, panel or network: on
 from __future__ import annotations
 
 QUIET = 1.0  # [s, wall] without a `true` that end a roll call
+STEP = 0.1  # [s, wall] that count at most between two looks: while a process stands still it hears nobody's `true`
 
 
 class Stop:
@@ -18,7 +19,8 @@ class Stop:
     def __init__(self) -> None:
         self.button = False  # the node's own service
         self.line = False  # the topic
-        self._asked: float | None = None  # when the roll call began
+        self._quiet: float | None = None  # for how long the roll call has heard no `true` [s]
+        self._looked = 0.0
 
     @property
     def stopped(self) -> bool:
@@ -34,7 +36,7 @@ class Stop:
     @property
     def asking(self) -> bool:
         """Whether a roll call is under way."""
-        return self._asked is not None
+        return self._quiet is not None
 
     def press(self, pressed: bool) -> None:
         """The node's own button."""
@@ -43,18 +45,22 @@ class Stop:
     def hear(self, pressed: bool, wall: float) -> bool:
         """A publisher's word; True if a roll call has to begin, with a fresh subscription, for what it hears."""
         if pressed:
-            self.line, self._asked = True, None
+            self.line, self._quiet = True, None
             return False
         if self.line:
-            self._asked = wall
+            self._quiet, self._looked = 0.0, wall
         return self.line
 
     def answer(self, pressed: bool) -> None:
         """A word heard in a roll call."""
         if pressed:
-            self.line, self._asked = True, None
+            self.line, self._quiet = True, None
 
     def look(self, wall: float) -> None:
-        """End a roll call in which nobody said `true`: released."""
-        if self._asked is not None and wall - self._asked >= QUIET:
-            self.line, self._asked = False, None
+        """End a roll call in which nobody said `true`: released. To be called again and again, between messages."""
+        if self._quiet is None:
+            return
+        self._quiet += min(wall - self._looked, STEP)
+        self._looked = wall
+        if self._quiet >= QUIET:
+            self.line, self._quiet = False, None

@@ -102,7 +102,7 @@ def listen(bag: Bag, priority: str, diagnostics: str, zones: Mapping[str, int], 
                 message: Any = store.deserialize_cdr(batch.payload(number), msgtype)
                 if msgtype == PRIORITY:
                     zone = zones.get(message.frame_id, UNKNOWN)
-                    found.counts["unknown priorities"] += zone == UNKNOWN
+                    found.counts["unknown priorities"] += zone == UNKNOWN and message.frame_id != ""  # "": a stop
                     found.hear(message.stamp.sec * 10**9 + message.stamp.nanosec, received, zone, tick)
                 else:
                     for status in message.status:

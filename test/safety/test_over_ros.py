@@ -108,6 +108,7 @@ def test_shadow_run_stop_run(guarded: Fleet) -> None:
     sent = count(watch.goals)
     stopped = fleet.await_ticks(2, lambda tick: tick["reason"] == "estop")
     assert len({tick["priority"] for tick in stopped}) == 1
+    assert watch.priority[-1].frame_id == "", "who starts now and finds the dispatcher first, stands too"
     assert {tick["next_priority"] for tick in stopped} == {stopped[0]["priority"]}
     assert count(watch.goals) == sent
     assert all(stands(watch.goals[name][-1], poses) for name, poses in watch.odometry.items())
@@ -119,13 +120,15 @@ def test_shadow_run_stop_run(guarded: Fleet) -> None:
     fleet.start_robots("robots", fleet.names)
     fleet.await_(lambda: all(n > sent[name] for name, n in count(watch.goals).items()), "stop goals again")
     watch.told("stopped", 2)
-    assert count(watch.goals) == {name: n + 1 for name, n in sent.items()}
-    assert all(stands(watch.goals[name][-1], poses) for name, poses in watch.odometry.items())
+    # A listener that the new process finds later is told as well, so there may be a second one; all are to stand.
+    assert all(n <= sent[name] + 2 for name, n in count(watch.goals).items())
+    assert all(stands(g, poses) for name, poses in watch.odometry.items() for g in watch.goals[name][sent[name] :])
 
     # The panel that pressed releases: both nodes go on as they were.
+    again = count(watch.goals)
     press(False)
     fleet.await_ticks(2, lambda tick: tick["reason"] != "estop")
-    fleet.await_(lambda: all(n > sent[name] + 1 for name, n in count(watch.goals).items()), "goals again")
+    fleet.await_(lambda: all(n > again[name] for name, n in count(watch.goals).items()), "goals again")
 
     # The dispatcher's service is a button for the fleet, a robot node's one for its own robots.
     for node in ("dispatcher", "robots"):

@@ -29,6 +29,12 @@ def config(**safety: object) -> Config:
 # --- the emergency stop
 
 
+def wait(stop: Stop, wall: float, seconds: float) -> None:
+    """Look as a node does, for so long [s] after `wall`."""
+    for step in range(1, round(seconds / 0.05) + 1):
+        stop.look(wall + 0.05 * step)
+
+
 @given(st.lists(st.tuples(st.integers(0, 2), st.sampled_from(["press", "release", "die"])), max_size=20))
 def test_robots_stand_while_a_living_publisher_says_so_and_until_a_release(events: list[tuple[int, str]]) -> None:
     """Three panels, which press, release and die. The rule in plain words, beside the machine that follows it:
@@ -46,7 +52,7 @@ def test_robots_stand_while_a_living_publisher_says_so_and_until_a_release(event
             if stop.hear(words[panel], wall):
                 for word in words.values():  # a fresh subscription hears what every living publisher said last
                     stop.answer(word)
-        stop.look(wall + QUIET)
+        wait(stop, wall, 1.1 * QUIET)
         assert stop.stopped == expected
         assert not stop.asking
 
@@ -55,11 +61,22 @@ def test_a_release_waits_for_the_roll_call() -> None:
     stop = Stop()
     assert not stop.hear(True, 0.0)
     assert stop.hear(False, 5.0), "the others have to be asked"
-    stop.look(5.0 + 0.9 * QUIET)
+    wait(stop, 5.0, 0.9 * QUIET)
     assert stop.stopped
-    stop.look(5.0 + QUIET)
+    wait(stop, 5.0 + 0.9 * QUIET, 0.2 * QUIET)
     assert not stop.stopped
     assert not stop.hear(False, 9.0), "nothing to release, nobody to ask"
+
+
+def test_a_process_that_stood_still_heard_nobody_and_releases_nothing() -> None:
+    stop = Stop()
+    stop.hear(True, 0.0)
+    stop.hear(False, 5.0)
+    stop.look(5.0 + 60 * QUIET)  # stalled, while another panel's `true` waited to be read
+    assert stop.stopped
+    stop.answer(True)
+    wait(stop, 5.0 + 60 * QUIET, 2 * QUIET)
+    assert stop.stopped
 
 
 def test_each_button_is_released_where_it_was_pressed() -> None:
@@ -74,23 +91,33 @@ def test_each_button_is_released_where_it_was_pressed() -> None:
                 stop.press(False)
             else:
                 stop.hear(False, 1.0)
-                stop.look(1.0 + QUIET)
+                wait(stop, 1.0, 1.1 * QUIET)
         assert not stop.stopped
         assert stop.by == ""
 
 
 def test_every_robot_is_told_once_to_stand_as_soon_as_its_pose_is_known() -> None:
-    halt, known = Halt(3), np.array([True, False, True])
-    assert halt.due(known) == []
+    halt, known, everybody, one = Halt(3), np.array([True, False, True]), np.ones(3, dtype=bool), np.ones(3, dtype=int)
+    assert halt.due(known, one) == []
     assert halt.turn(True)
-    assert halt.due(known) == [0, 2]
-    assert halt.due(known) == []
-    assert halt.due(np.ones(3, dtype=bool)) == [1]
+    assert halt.due(known, one) == [0, 2]
+    assert halt.due(known, one) == []
+    assert halt.due(everybody, one) == [1]
     assert not halt.turn(True)
     halt.renew()
-    assert halt.due(known) == [0, 2]
+    assert halt.due(known, one) == [0, 2]
     assert halt.turn(False)
-    assert halt.due(np.ones(3, dtype=bool)) == []
+    assert halt.due(everybody, one) == []
+
+
+def test_who_listens_only_later_is_told_to_stand_as_well() -> None:
+    halt, known = Halt(2), np.ones(2, dtype=bool)
+    halt.turn(True)
+    assert halt.due(known, np.array([0, 1])) == [1], "a goal that nobody listens to would be lost"
+    assert halt.due(known, np.array([1, 1])) == [0]
+    assert halt.due(known, np.array([1, 2])) == [1]
+    assert halt.due(known, np.array([0, 2])) == [], "the navigation of robot 0 ends ..."
+    assert halt.due(known, np.array([1, 2])) == [0], "... and starts again"
 
 
 # --- confirms
