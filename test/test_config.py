@@ -40,8 +40,9 @@ def refusal(folder: Path, content: dict[str, Any] | str) -> str:
 # --- what is shipped and the defaults
 
 
-# prisoners.yaml holds a small game, no warehouse: test/test_learning.py reads it.
-WAREHOUSES = [p for p in SHIPPED if not p.name.endswith(".counts.yaml") and p.name != "prisoners.yaml"]
+# These hold small games, no warehouse: test/test_learning.py and test/test_peers.py read them.
+OTHER = ("prisoners.yaml", "squeeze.yaml", "exploration.yaml")
+WAREHOUSES = [p for p in SHIPPED if not p.name.endswith(".counts.yaml") and p.name not in OTHER]
 
 
 @pytest.mark.parametrize("path", WAREHOUSES, ids=lambda p: p.name)

@@ -15,8 +15,10 @@ from . import (
     inspecting,
     learning,
     operating,
+    peering,
     recording,
     replaying,
+    reproducing,
     running,
     securing,
     simulating,
@@ -54,6 +56,8 @@ app.command("simulate")(simulating.simulate_command)
 app.command("compare")(simulating.compare_command)
 app.command("count")(simulating.count_command)
 app.command("dynamics")(learning.dynamics_command)
+app.command("mfq")(peering.mfq_command)
+app.command("reproduce")(reproducing.reproduce_command)
 app.command("replay")(replaying.replay_command)
 app.command("fit")(fitting.fit_command)
 app.command("up")(running.up_command)

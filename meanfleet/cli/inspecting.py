@@ -106,6 +106,10 @@ def show(bundle: PolicyBundle, names: tuple[str, ...] | None = None) -> None:
     if bundle.filtering is not None:
         console.print(_filter_table(bundle.filtering))
         console.print("lead: over the memoryless table of the same k under common random numbers, 95 % interval.")
+    for peer in bundle.peers:
+        known = bundle.certificate.get(peer.k, {})
+        value = f": J with n = k {known['joint_value_low']:.4f}" if "joint_value_low" in known else ""
+        console.print(f"plans of robots that sample each other (SUBSAMPLE-MFQ), k = {peer.k}{value}")
     for step in bundle.how.get("robots", {}).get("gain_over", {}).items():
         console.print(_gain(*step))
     console.print(_policy_table(bundle, names))
