@@ -161,9 +161,9 @@ def test_out_of_service_hold_and_advise(guarded: Fleet) -> None:
         assert not {*tick["sampled"], *tick["replacements"], *tick["messages"]} & set(away)
         assert tick["stale"] == {empty: "out of service"}
         assert tick["complete"], "another robot was asked instead"
+    fleet.await_(lambda: any(n > before[name] for name, n in count(watch.goals).items()), "goals of the others", send)
     unsent = {name: len(watch.goals[name]) - before[name] for name in (*away, empty)}
     assert set(unsent.values()) == {0}
-    assert any(n > before[name] for name, n in count(watch.goals).items())
     charge[0] = 0.9
     watch.set("exclude", [""], "dispatcher", "robots")
     back = {*away, empty}
