@@ -48,11 +48,7 @@ class Watch:
         return lambda pressed: publisher.publish(Bool(data=pressed))
 
     def call(self, kind: Any, service: str, **request: Any) -> Any:
-        client = self.fleet.listener.node.create_client(kind, service)
-        self.fleet.await_(client.service_is_ready, service)
-        future = client.call_async(kind.Request(**request))
-        self.fleet.await_(future.done, f"an answer of {service}")
-        return future.result()
+        return self.fleet.listener.call(kind, service, **request)
 
     def set(self, name: str, value: str | list[str], *nodes: str) -> None:
         for node in nodes:
