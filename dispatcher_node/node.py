@@ -261,11 +261,11 @@ class DispatcherNode(ManagedNode):
     def _explain(self, missing: Iterable[str]) -> None:
         """Say, once a robot, if it was not heard because its publisher offers less than is asked for."""
         for name in set(missing) - self.deaf_to:
-            for publisher in self.get_publishers_info_by_topic(f"{name}/zone"):
+            topic = self.resolve_topic_name(f"{name}/zone")
+            for publisher in self.get_publishers_info_by_topic(topic):
                 fit, reason = qos_check_compatible(publisher.qos_profile, LATCHED)
                 if fit == QoSCompatibility.ERROR:
                     self.deaf_to.add(name)
-                    topic = self.resolve_topic_name(f"{name}/zone")
                     why = reason.replace("ERROR: ", "").strip("; ").replace(";", ", ").lower()
                     text = f"{topic} of node '{publisher.node_name}' cannot be heard ({why})"
                     self.get_logger().error(f"{text}: publish it reliable and transient local")

@@ -251,7 +251,7 @@ class RobotNode(ManagedNode):
         now, settings = self.ros_time(), self.config.robot
         if settings.pose_hold and abs(now - self.kept) >= settings.heartbeat / 2:
             self.kept = now
-            alive = [self.count_publishers(self.resolve_topic_name(source.topic)) > 0 for source in self.sources]
+            alive = [self.count_publishers(source.topic) > 0 for source in self.sources]
             self.team.keep(alive, now, settings.pose_hold)
 
     def _send_again(self) -> None:

@@ -112,6 +112,10 @@ class WorkingNode(Node):
         handlers = SubscriptionEventCallbacks(use_default_callbacks=events)
         return self.create_subscription(kind, topic, self.guarded(callback), qos, event_callbacks=handlers)
 
+    def count_publishers(self, topic_name: str) -> int:
+        """Publishers of a topic of this node's: other than rclpy's, under the name that it was remapped to."""
+        return int(super().count_publishers(self.resolve_topic_name(topic_name)))
+
     def start(self) -> None:
         """Called once before the first `work`.
 
