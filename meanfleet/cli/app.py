@@ -11,6 +11,7 @@ import meanfleet
 from . import (
     choosing,
     demonstrating,
+    federating,
     fitting,
     inspecting,
     learning,
@@ -54,6 +55,7 @@ app.command("simulate")(simulating.simulate_command)
 app.command("compare")(simulating.compare_command)
 app.command("count")(simulating.count_command)
 app.command("dynamics")(learning.dynamics_command)
+app.command("federated")(federating.federated_command)
 app.command("replay")(replaying.replay_command)
 app.command("fit")(fitting.fit_command)
 app.command("up")(running.up_command)
