@@ -40,15 +40,16 @@ def refusal(folder: Path, content: dict[str, Any] | str) -> str:
 # --- what is shipped and the defaults
 
 
-# prisoners.yaml holds a small game, no warehouse: test/test_learning.py reads it.
-WAREHOUSES = [p for p in SHIPPED if not p.name.endswith(".counts.yaml") and p.name != "prisoners.yaml"]
+# No warehouses: test/test_learning.py and test/federated read them.
+OTHER = ("prisoners.yaml", "federated.yaml")
+WAREHOUSES = [p for p in SHIPPED if not p.name.endswith(".counts.yaml") and p.name not in OTHER]
 
 
 @pytest.mark.parametrize("path", WAREHOUSES, ids=lambda p: p.name)
 def test_the_shipped_configurations_load_and_describe_a_game(path: Path) -> None:
     config = Config.from_yaml(path)
     game = Game.from_config(config)
-    assert game.zones == len(config.zones)
+    assert game.zones == len(config.states)
     assert config.dispatcher.k <= len(config.robots)
     assert Game.from_yaml(path).digest == game.digest
 
