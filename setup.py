@@ -43,7 +43,7 @@ PACKAGES = (
 CONFIGS = ("yaml", "rviz", "foxglove.json")
 FEDERATED = ["scikit-learn>=1.3"]
 DASK = ["dask>=2024.5", "distributed>=2024.5"]
-TEST = ["pytest>=8", "hypothesis>=6.100", "setuptools>=70.1", "shapely>=2.0"]
+TEST = ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "setuptools>=70.1", "shapely>=2.0"]
 
 DOCS = ["sphinx>=7.3", "myst-parser>=3", "furo>=2024.1.29"]
 
