@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -45,13 +46,17 @@ def _solve_aside(config: Config, k: int, path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
     solver = context.Process(target=_solve, args=(config, k, path, theirs), daemon=True)
-    solver.start()
-    theirs.close()
+    # A signal has to wait until the new process has all it needs, which would otherwise complain; it never gets one.
+    masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
+        solver.start()
+        theirs.close()
+        signal.pthread_sigmask(signal.SIG_SETMASK, masked)
         mistake = ours.recv()
     except EOFError:
         raise RuntimeError(f"solving for k = {k} failed: see above") from None
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, masked)
         solver.kill()
         solver.join()
     if mistake:
@@ -64,5 +69,3 @@ def _solve(config: Config, k: int, path: Path, told: Connection) -> None:
         told.send("")
     except UserError as error:
         told.send(str(error))
-    except KeyboardInterrupt:
-        pass  # the parent got it too, and says what is to be said
