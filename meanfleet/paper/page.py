@@ -40,8 +40,8 @@ def page(results: Sequence[Result]) -> str:
         '<html lang="en"><head><meta charset="utf-8"><title>meanfleet: the papers, run again</title>',
         f"<style>{STYLE}{MORE}</style></head><body>",
         "<h1>The papers, run again</h1>",
-        f"<p>Left: what a paper says, and what this run found. Right: this run's figure. Every verdict is computed "
-        f"from the numbers of the run (meanfleet {escape(meanfleet.__version__)}).</p>",
+        "<p>Left: what a paper says or leads one to expect, and what this run found. Right: this run's figure. Every "
+        f"verdict is computed from the numbers of the run (meanfleet {escape(meanfleet.__version__)}).</p>",
         _overview(results),
     ]
     for paper, group in groupby(results, key=lambda result: result.figure.paper):
