@@ -11,6 +11,7 @@ NAME = "meanfleet"
 PACKAGES = (
     "meanfleet",
     "meanfleet.cli",
+    "meanfleet.federated",
     "meanfleet.operating",
     "meanfleet.operating.doctor",
     "meanfleet.operating.watch",
@@ -44,6 +45,7 @@ PACKAGES = (
 )
 
 CONFIGS = ("yaml", "rviz", "foxglove.json")
+FEDERATED = ["scikit-learn>=1.3"]
 DASK = ["dask>=2024.5", "distributed>=2024.5"]
 TEST = ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "setuptools>=70.1", "shapely>=2.0"]
 
@@ -107,10 +109,12 @@ setup(
         "bench": ["quantecon>=0.7", "mdpsolver>=0.10", "psutil>=5.9"],
         # Sweeps on a cluster: `meanfleet sweep --backend dask`.
         "dask": DASK,
+        # The digits of `meanfleet federated`.
+        "federated": FEDERATED,
         "test": TEST,
         # The pages of docs/: `make docs`.
         "docs": DOCS,
-        "dev": [*TEST, *DASK, *DOCS, "ruff>=0.17", "mypy>=1.15", "types-PyYAML>=6.0", "scipy-stubs>=1.15"],
+        "dev": [*TEST, *DASK, *DOCS, *FEDERATED, "ruff>=0.17", "mypy>=1.15", "types-PyYAML>=6.0", "scipy-stubs>=1.15"],
     },
     entry_points={
         "console_scripts": [

@@ -166,10 +166,14 @@ class PolicyBundle:
                 f"choose one of these or solve again with -k {k}"
             )
 
-    def require_graph(self, graph: ZoneGraph) -> None:
-        """Raise UserError unless priorities, dispatches and robots' zones are those of this graph."""
+    def require_graph(self, graph: ZoneGraph, priorities: int | None = None) -> None:
+        """Raise UserError unless robots' zones are those of this graph, and priorities and dispatches the same.
+
+        Where robots have types, the graph is that of their states, and `priorities` are the zones.
+        """
         game = self.game
-        if {game.zones, game.priorities, game.dispatches} != {graph.zones} or game.graph != graph:
+        same = (graph.zones, priorities or graph.zones, priorities or graph.zones)
+        if (game.zones, game.priorities, game.dispatches) != same or game.graph != graph:
             what = f"{game.zones} zones with up to {game.moves} moves" if game.graph is None else str(game.graph)
             raise UserError(
                 f"the policy is for {what}, {game.priorities} priorities and {game.dispatches} dispatches, "

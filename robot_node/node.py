@@ -106,7 +106,9 @@ class RobotNode(ManagedNode):
         settings, self.frames = self.config.robot, Frames(self.config.frames)
         slots = floor.slots[[fleet[name] for name in self.names]]
         self.goals, self.sent_again = Goals(slots, settings.goal_timeout, settings.goal_tolerance), 0
-        self.team = Team(self.names, floor.zone_map, self.bundle, self.get_parameter("seed").value, settings.heartbeat)
+        seed, kinds = self.get_parameter("seed").value, self.config.type_of
+        own = [kinds[fleet[name]] for name in self.names]
+        self.team = Team(self.names, floor.zone_map, self.bundle, seed, settings.heartbeat, own)
         self.zone_index = {name: i for i, name in enumerate(self.config.zones)}
         self.zone_publishers = [self.advertise(Header, f"{name}/zone", LATCHED) for name in self.names]
         self.goal_publishers = [self.advertise(PoseStamped, f"{name}/goal_pose", GOAL) for name in self.names]

@@ -40,8 +40,8 @@ def refusal(folder: Path, content: dict[str, Any] | str) -> str:
 # --- what is shipped and the defaults
 
 
-# These hold small games, no warehouse: test/test_learning.py and test/test_peers.py read them.
-OTHER = ("prisoners.yaml", "squeeze.yaml", "exploration.yaml")
+# These hold small games, no warehouse: test/test_learning.py, test/test_peers.py and test/federated read them.
+OTHER = ("prisoners.yaml", "squeeze.yaml", "exploration.yaml", "federated.yaml")
 WAREHOUSES = [p for p in SHIPPED if not p.name.endswith(".counts.yaml") and p.name not in OTHER]
 
 
@@ -49,7 +49,7 @@ WAREHOUSES = [p for p in SHIPPED if not p.name.endswith(".counts.yaml") and p.na
 def test_the_shipped_configurations_load_and_describe_a_game(path: Path) -> None:
     config = Config.from_yaml(path)
     game = Game.from_config(config)
-    assert game.zones == len(config.zones)
+    assert game.zones == len(config.states)
     assert config.dispatcher.k <= len(config.robots)
     assert Game.from_yaml(path).digest == game.digest
 

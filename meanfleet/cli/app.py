@@ -11,6 +11,7 @@ import meanfleet
 from . import (
     choosing,
     demonstrating,
+    federating,
     fitting,
     inspecting,
     learning,
@@ -58,6 +59,7 @@ app.command("count")(simulating.count_command)
 app.command("dynamics")(learning.dynamics_command)
 app.command("mfq")(peering.mfq_command)
 app.command("reproduce")(reproducing.reproduce_command)
+app.command("federated")(federating.federated_command)
 app.command("replay")(replaying.replay_command)
 app.command("fit")(fitting.fit_command)
 app.command("up")(running.up_command)

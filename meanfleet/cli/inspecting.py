@@ -33,8 +33,8 @@ def inspect_command(
     names: tuple[str, ...] | None = None
     if config is not None:
         setup = Config.from_yaml(config)
-        bundle.require_graph(setup.zone_graph)
-        names = setup.zones
+        bundle.require_graph(setup.state_graph, len(setup.zones))
+        names = setup.states
     if json:
         print_json(describe(bundle, names))
     else:
@@ -186,7 +186,8 @@ def _lead(rule: dict[str, Any], over: str) -> str:
 def _policy_table(bundle: PolicyBundle, names: tuple[str, ...] | None) -> Table:
     game = bundle.game
     moves, zones = _moves(game, names), names or [str(zone) for zone in range(game.zones)]
-    priorities = zones if game.priorities == game.zones else [str(priority) for priority in range(game.priorities)]
+    known = game.priorities * game.types == game.zones  # with types, states are type/zone and priorities zones
+    priorities = [zones[p].rpartition("/")[2] if known else str(p) for p in range(game.priorities)]
     table = Table(title="what robots do: zone (row) under priority (column)")
     table.add_column("zone")
     for priority in priorities:

@@ -84,7 +84,7 @@ class WorkingNode(Node):
         if not path:
             raise UserError(f"{self.get_name()} needs the parameter 'policy': the path of a policy bundle (.npz)")
         bundle = PolicyBundle.load(path)
-        bundle.require_graph(config.zone_graph)
+        bundle.require_graph(config.state_graph, len(config.zones))
         return bundle
 
     def ros_time(self) -> float:

@@ -24,6 +24,7 @@ from meanfleet.filtering import FilterModel
 from ..game import FloatArray, Game
 from ..histograms import count_histograms, counting_table
 from ..threads import run_all
+from ..types import draw_counts, draw_shares
 from .filtered import Observer, drift, roll_filtered, roll_particles
 from .kernels import roll
 from .particles import log_factorials
@@ -192,8 +193,8 @@ class Fleet:
         """s_g [rollout] and counts [rollout, zone] from the game's start law."""
         game = self.game
         priority = rng.choice(game.priorities, size=rollouts, p=game.start_priority / game.start_priority.sum())
-        shares = rng.dirichlet(game.start_concentration, size=rollouts)
-        return priority.astype(np.int64), rng.multinomial(self.n, shares).astype(np.int64)
+        shares = draw_shares(game, rng, rollouts)
+        return priority.astype(np.int64), draw_counts(game, self.n, shares, rng)
 
     def _roll(
         self,
