@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from .running import Result
 
 MORE = """
-body { max-width: 78rem; } section { margin: 0 0 2.6rem; border-top: 1px solid #ccc; padding-top: 0.4rem; }
+body { max-width: 78rem; } .facts th { text-align: left; }
+section { margin: 0 0 2.6rem; border-top: 1px solid #ccc; padding-top: 0.4rem; }
 .pair { display: grid; grid-template-columns: minmax(17rem, 2fr) 3fr; gap: 1.6rem; align-items: start; }
 @media (max-width: 55rem) { .pair { grid-template-columns: 1fr; } }
 img { max-width: 100%; height: auto; display: block; margin-bottom: 0.8rem; } .how { color: #555; font-size: 0.88rem; }
