@@ -73,10 +73,11 @@ def findings(summary: Summary) -> list[Finding]:
             f"their places in the plan by name. By lot it is {_band(summary['curve'][-1]['lot']['gap'])}.",
         ),
     ]
+    found.append(_bounded(summary))
     if fit is not None:
         found.append(
             Finding(
-                "The gap is of the order of 1/√k (an upper bound; here: does its shape fit?).",
+                "It falls like 1/√k (the shape of the bound; a gap below the bound may have another).",
                 not fit["refuted"],
                 f"{fit['offset']['mean']:.3g} + {fit['slope']['mean']:.3g}/√k explains {fit['r_squared']:.0%}; at "
                 f"k = {fit['worst_k']} the residual is {fit['worst']:.1f} times its error. Best power instead of 1/2: "
@@ -84,6 +85,18 @@ def findings(summary: Summary) -> list[Finding]:
             )
         )
     return found
+
+
+def _bounded(summary: Summary) -> Finding:
+    """√k · gap must not keep growing."""
+    scaled = {point["k"]: point["k"] ** 0.5 * point["name"]["gap"]["mean"] for point in summary["curve"]}
+    first, last, peak = min(scaled), max(scaled), max(scaled, key=lambda k: scaled[k])
+    return Finding(
+        "The gap is at most of the order of 1/√k.",
+        peak < last,
+        f"√k · gap is {scaled[first]:.3g} at k = {first}, at most {scaled[peak]:.3g} (k = {peak}), and "
+        f"{scaled[last]:.3g} at k = {last}.",
+    )
 
 
 def _falls(summary: Summary) -> bool | None:

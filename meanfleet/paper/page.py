@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from .running import Result
 
 MORE = """
-body { max-width: 78rem; } section { margin: 0 0 2.6rem; border-top: 1px solid #ccc; padding-top: 0.4rem; }
+body { max-width: 78rem; } .facts th { text-align: left; }
+section { margin: 0 0 2.6rem; border-top: 1px solid #ccc; padding-top: 0.4rem; }
 .pair { display: grid; grid-template-columns: minmax(17rem, 2fr) 3fr; gap: 1.6rem; align-items: start; }
 @media (max-width: 55rem) { .pair { grid-template-columns: 1fr; } }
 img { max-width: 100%; height: auto; display: block; margin-bottom: 0.8rem; } .how { color: #555; font-size: 0.88rem; }
@@ -40,8 +41,8 @@ def page(results: Sequence[Result]) -> str:
         '<html lang="en"><head><meta charset="utf-8"><title>meanfleet: the papers, run again</title>',
         f"<style>{STYLE}{MORE}</style></head><body>",
         "<h1>The papers, run again</h1>",
-        f"<p>Left: what a paper says, and what this run found. Right: this run's figure. Every verdict is computed "
-        f"from the numbers of the run (meanfleet {escape(meanfleet.__version__)}).</p>",
+        "<p>Left: what a paper says or leads one to expect, and what this run found. Right: this run's figure. Every "
+        f"verdict is computed from the numbers of the run (meanfleet {escape(meanfleet.__version__)}).</p>",
         _overview(results),
     ]
     for paper, group in groupby(results, key=lambda result: result.figure.paper):

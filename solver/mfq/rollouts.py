@@ -78,7 +78,7 @@ class PeerFleet:
         effort, target, width = self.crowd.effort_terms()
         squeezes = np.column_stack([target, np.full_like(target, width), np.full_like(target, self.crowd.scale)])
         ranks, found = np.array(counting_table(k, zones)), np.empty(rollouts)
-        world: tuple[Any, ...] = (P_l, r_l, effort, np.ascontiguousarray(squeezes), steering, r_g, discount, horizon)
+        world = (P_l, r_l, effort, np.ascontiguousarray(squeezes), steering, r_g, discount, horizon)
         others = np.array(enumerate_histograms(k - 1, zones))
         seen = rank(others[:, None, :] + np.eye(zones, dtype=np.int64))
         shares = plan / np.maximum(plan.sum(axis=3, keepdims=True), 1)
@@ -86,10 +86,11 @@ class PeerFleet:
 
         def run(counts: IntArray, priority: IntArray, streams: Streams, part: slice) -> None:
             state = (counts, priority, k, dispatch)
+            rest: tuple[Any, ...] = (*world, *streams[:3], found[part])
             if sharing == "lot":
-                roll_by_lot(*state, shares, others, seen, ranks, logs, *world, *streams[:3], found[part])
+                roll_by_lot(*state, shares, others, seen, ranks, logs, *rest)
             else:
-                roll_by_name(*state, plan, ranks, *world, *streams[:3], found[part])
+                roll_by_name(*state, plan, ranks, *rest)
 
         self._fleet.in_chunks(run, rollouts, horizon, seed, 0)
         return found

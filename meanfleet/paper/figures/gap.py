@@ -21,7 +21,7 @@ def findings(summary: Summary) -> list[Finding]:
     fit = summary["fit"]
     return [
         Finding(
-            "The gap is of the order of 1/√k (an upper bound; here: does its shape fit?).",
+            "The gap falls like 1/√k (the shape of the bound; a gap below the bound may have another).",
             not fit["refuted"],
             f"a + c/√k explains {fit['r_squared']:.0%} of the gap to k = {summary['largest']}; at k = {fit['worst_k']} "
             f"the residual is {fit['worst']:.1f} times its error. Best power instead of 1/2: {fit['exponent']:.2f}.",

@@ -47,10 +47,10 @@ def findings(summary: Summary) -> list[Finding]:
             f"{last['speedup']}{rate}.",
         ),
         Finding(
-            "The ODE answers where learning leads.",
-            None if moving and not stable else True,
+            "Learning comes to rest at a stable point of the ODE.",
+            None if moving else stable > 0,
             f"{moving} of {len(summary['paths'])} paths still move after {summary['options']['settle']:g} steps; "
-            f"{len(summary['fixed_points'])} fixed points were found, {stable} of them stable.",
+            f"fixed points found: {len(summary['fixed_points'])}, stable: {stable}.",
         ),
     ]
 

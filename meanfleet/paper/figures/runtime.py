@@ -10,7 +10,7 @@ from meanfleet.paper import warehouse
 from meanfleet.paper.figure import ALTERNATING, Finding, PaperFigure, Settings, Summary, Tell, save
 from meanfleet.sweep import figures
 
-GROWS = 4  # k from which the machine's fixed costs no longer hide the growth
+GROWS = 5  # k from which the machine's fixed costs no longer hide the growth
 
 
 def run(settings: Settings, folder: Path, shared: Path, tell: Tell) -> Summary:
