@@ -6,6 +6,9 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -46,24 +49,41 @@ def _solve_aside(config: Config, k: int, path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
     solver = context.Process(target=_solve, args=(config, k, path, theirs), daemon=True)
-    # A signal has to wait until the new process has all it needs, which would otherwise complain; it never gets one.
-    masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
-        solver.start()
+        with _signals_later():  # a process that is not given all it needs to start would complain
+            solver.start()
         theirs.close()
-        signal.pthread_sigmask(signal.SIG_SETMASK, masked)
         mistake = ours.recv()
     except EOFError:
         raise RuntimeError(f"solving for k = {k} failed: see above") from None
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, masked)
-        solver.kill()
-        solver.join()
+        if solver.pid is not None:
+            solver.kill()
+            solver.join()
     if mistake:
         raise UserError(mistake)
 
 
+@contextmanager
+def _signals_later() -> Iterator[None]:
+    """Obey SIGINT and SIGTERM after what is inside, in the main thread, where they are obeyed at all."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    handlers = [signal.signal(number, lambda number, _: came.append(number)) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, handlers, strict=True):
+            signal.signal(number, handler)
+    for one in came:
+        signal.raise_signal(one)
+
+
 def _solve(config: Config, k: int, path: Path, told: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it too, and ends this process
     try:
         solve(Game.from_config(config), k, n=len(config.robots), settings=config.solver).save(path)
         told.send("")
