@@ -21,6 +21,7 @@ PACKAGES = (
     "meanfleet.safety",
     "meanfleet.solver",
     "meanfleet.solver.chained",
+    "meanfleet.solver.continuous",
     "meanfleet.solver.dynamics",
     "meanfleet.solver.fleet",
     "meanfleet.solver.logged",

@@ -40,8 +40,9 @@ def refusal(folder: Path, content: dict[str, Any] | str) -> str:
 # --- what is shipped and the defaults
 
 
-# prisoners.yaml holds a small game, no warehouse: test/test_learning.py reads it.
-WAREHOUSES = [p for p in SHIPPED if not p.name.endswith(".counts.yaml") and p.name != "prisoners.yaml"]
+# prisoners.yaml holds a small game, continuous.yaml a line of robots: test/test_learning.py, test_continuous_config.py.
+OTHERS = ("prisoners.yaml", "continuous.yaml")
+WAREHOUSES = [p for p in SHIPPED if not p.name.endswith(".counts.yaml") and p.name not in OTHERS]
 
 
 @pytest.mark.parametrize("path", WAREHOUSES, ids=lambda p: p.name)
