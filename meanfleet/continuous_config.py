@@ -112,9 +112,7 @@ class ContinuousConfig(Section):
         """
         data = read_yaml(path)
         if "zones" in data:
-            raise UserError(
-                f"{Path(path)} describes a warehouse with zones: give one with 'line:', as continuous.yaml"
-            )
+            raise UserError(f"{Path(path)} describes a warehouse with zones: give one with 'line:', as continuous.yaml")
         try:
             return cls(**data)
         except ValidationError as error:

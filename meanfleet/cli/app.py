@@ -14,6 +14,7 @@ from . import (
     fitting,
     inspecting,
     learning,
+    lining,
     operating,
     recording,
     replaying,
@@ -54,6 +55,7 @@ app.command("simulate")(simulating.simulate_command)
 app.command("compare")(simulating.compare_command)
 app.command("count")(simulating.count_command)
 app.command("dynamics")(learning.dynamics_command)
+app.command("continuous")(lining.continuous_command)
 app.command("replay")(replaying.replay_command)
 app.command("fit")(fitting.fit_command)
 app.command("up")(running.up_command)
