@@ -1,6 +1,8 @@
 # Everything runs in .venv, which `make env` builds; PYTHON names the interpreter it is built with.
 PYTHON ?= python3
 VENV := .venv
+# Processes that run tests; many of these wait for others most of the time.
+WORKERS ?= 2
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
@@ -39,7 +41,7 @@ test: env
 	@echo "test: mypy"
 	@$(BIN)/mypy
 	@echo "test: pytest"
-	@$(BIN)/pytest
+	@$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile
 
 docs: env
 	@$(BIN)/sphinx-build -W -n --keep-going -q -b html -d out/doctrees docs out/docs

@@ -12,10 +12,14 @@ PACKAGES = (
     "meanfleet",
     "meanfleet.cli",
     "meanfleet.continuous",
+    "meanfleet.federated",
     "meanfleet.operating",
     "meanfleet.operating.doctor",
     "meanfleet.operating.watch",
     "meanfleet.learning",
+    "meanfleet.paper",
+    "meanfleet.paper.figures",
+    "meanfleet.peers",
     "meanfleet.ros",
     "meanfleet.ros.managed",
     "meanfleet.running",
@@ -27,6 +31,7 @@ PACKAGES = (
     "meanfleet.solver.dynamics",
     "meanfleet.solver.fleet",
     "meanfleet.solver.logged",
+    "meanfleet.solver.mfq",
     "meanfleet.solver.next_law",
     "meanfleet.solver.sampled",
     "meanfleet.sweep",
@@ -44,8 +49,9 @@ PACKAGES = (
 
 CONFIGS = ("yaml", "rviz", "foxglove.json")
 CONTINUOUS = ["jax>=0.4.30", "optax>=0.2.2"]
+FEDERATED = ["scikit-learn>=1.3"]
 DASK = ["dask>=2024.5", "distributed>=2024.5"]
-TEST = ["pytest>=8", "hypothesis>=6.100", "setuptools>=70.1", "shapely>=2.0"]
+TEST = ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "setuptools>=70.1", "shapely>=2.0"]
 
 DOCS = ["sphinx>=7.3", "myst-parser>=3", "furo>=2024.1.29"]
 
@@ -109,10 +115,22 @@ setup(
         "dask": DASK,
         # Learning by gradients on the continuous warehouse; wheels of 90 MB for the CPU.
         "continuous": CONTINUOUS,
+        # The digits of `meanfleet federated`.
+        "federated": FEDERATED,
         "test": TEST,
         # The pages of docs/: `make docs`.
         "docs": DOCS,
-        "dev": [*TEST, *CONTINUOUS, *DASK, *DOCS, "ruff>=0.17", "mypy>=1.15", "types-PyYAML>=6.0", "scipy-stubs>=1.15"],
+        "dev": [
+            *TEST,
+            *CONTINUOUS,
+            *DASK,
+            *DOCS,
+            *FEDERATED,
+            "ruff>=0.17",
+            "mypy>=1.15",
+            "types-PyYAML>=6.0",
+            "scipy-stubs>=1.15",
+        ],
     },
     entry_points={
         "console_scripts": [

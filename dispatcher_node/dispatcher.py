@@ -31,7 +31,7 @@ RULES: tuple[Rule, ...] = ("learned", "hold", "random")
 
 @dataclass(frozen=True)
 class Heard:
-    """A robot's answer as the decision used it: zone, age in ticks, and what it counted."""
+    """A robot's answer as the decision used it: zone (with types: state), age in ticks, and what it counted."""
 
     zone: int
     age: int
@@ -86,6 +86,8 @@ class Dispatcher:
         polls_per_tick: robots drawn per tick on average, instead of k; any positive number.
         particles: of the particle observer.
         exclude: robots that are never drawn. Estimates and belief are of the remaining fleet; k is at most its size.
+        kinds: index of every robot's type, in a game with several (`Game.types`); None: all are alike. Robots tell
+            zones; whatever the dispatcher counts and believes is of states, type·zones + zone.
 
     Raises:
         UserError: k exceeds the number of robots or has no table, or an unknown observer, design or rule.
@@ -108,6 +110,7 @@ class Dispatcher:
         polls_per_tick: float | None = None,
         particles: int = PARTICLES,
         exclude: Collection[str] = (),
+        kinds: Sequence[int] | None = None,
     ) -> None:
         self.excluded = tuple(name for name in robots if name in exclude)
         left = max(len(robots) - len(self.excluded), 1)
@@ -116,6 +119,11 @@ class Dispatcher:
         if rule not in RULES:
             raise UserError(f"rule {rule!r} is unknown: choose from {', '.join(RULES)}")
         self.bundle, self.robots = bundle, tuple(robots)
+        self._zones = bundle.game.zones // bundle.game.types
+        kinds = kinds or [0] * len(robots)
+        self._first = {
+            name: kind * self._zones for name, kind in zip(self.robots, kinds, strict=True)
+        }  # state in zone 0
         self.observer, self.dynamics, self.rule = observer, dynamics, rule
         streams = np.random.SeedSequence(seed).spawn(3)
         self._draws, self._steering, self._choices = (np.random.default_rng(stream) for stream in streams)
@@ -165,10 +173,10 @@ class Dispatcher:
         for name, zone in zones.items():
             if name not in drawn:
                 raise ValueError(f"robot {name!r} was not drawn in this tick")
-            if not 0 <= zone < self.bundle.game.zones:
+            if not 0 <= zone < self._zones:
                 raise ValueError(f"robot {name!r} reports zone {zone}, outside the game")
         forgets = self.observer == "memoryless"
-        for name, zone in zones.items():
+        for name, zone in ((name, self._first[name] + zone) for name, zone in zones.items()):
             age = 0 if forgets or ages is None else ages.get(name, 0)
             if 0 <= age <= self.reach and self.polling.roster.hear(self._index[name], zone, self.tick, age):
                 self._samples[name] = (zone, age)

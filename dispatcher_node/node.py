@@ -45,6 +45,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.qos import QoSCompatibility, qos_check_compatible
 from std_msgs.msg import Header
 
 from meanfleet.errors import UserError
@@ -103,6 +104,7 @@ class DispatcherNode(ManagedNode):
             self.checkpoint = Checkpoint(values["checkpoint"])
             self._resume(self.checkpoint)
         self.diagnostics = self.advertise(DiagnosticArray, "diagnostics", DIAGNOSTICS)
+        self.deaf_to: set[str] = set()  # robots whose offer was told to be too little
 
     def begin(self) -> None:
         """Activate: take the priority's topic."""
@@ -216,7 +218,7 @@ class DispatcherNode(ManagedNode):
         self.lines.ask(names)
 
     def _subscribe(self, name: str, callback: Callable[[Any], None]) -> Any:
-        return self.listen(Header, f"{name}/zone", callback, LATCHED)
+        return self.listen(Header, f"{name}/zone", callback, LATCHED, events=False)
 
     def _store(self, name: str, message: Any, count: int) -> None:
         if self.gather is not None:
@@ -246,6 +248,7 @@ class DispatcherNode(ManagedNode):
         told = (self.ledger, clashes, self.mode)
         report = tick_report(gather, decision, self.dispatcher, self.config.zones, self.stamp, gather_seconds, *told)
         self._keep()
+        self._explain(gather.missing)
         # A robot node that starts during a stop may find this dispatcher before the panel: then it stands by this.
         zone = "" if self.stop.stopped else self.config.zones[decision.priority]
         self.priority_publisher.publish(priority_message(zone, self.stamp))
@@ -254,6 +257,18 @@ class DispatcherNode(ManagedNode):
             self.get_logger().warning(report.message, throttle_duration_sec=5.0)
         elif self.mode == "shadow":
             self.get_logger().info(f"{report.message}, would steer to {report.dispatch}")
+
+    def _explain(self, missing: Iterable[str]) -> None:
+        """Say, once a robot, if it was not heard because its publisher offers less than is asked for."""
+        for name in set(missing) - self.deaf_to:
+            topic = self.resolve_topic_name(f"{name}/zone")
+            for publisher in self.get_publishers_info_by_topic(topic):
+                fit, reason = qos_check_compatible(publisher.qos_profile, LATCHED)
+                if fit == QoSCompatibility.ERROR:
+                    self.deaf_to.add(name)
+                    why = reason.replace("ERROR: ", "").strip("; ").replace(";", ", ").lower()
+                    text = f"{topic} of node '{publisher.node_name}' cannot be heard ({why})"
+                    self.get_logger().error(f"{text}: publish it reliable and transient local")
 
     def _reason_to_hold(self) -> str:
         one = self.dispatcher

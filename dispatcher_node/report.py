@@ -175,7 +175,10 @@ def tick_report(
         observer=dispatcher.observer,
         sampling=dispatcher.polling.design.name,
         kappa=decision.kappa,
-        heard={name: (zone_names[answer.zone], answer.age, answer.weight) for name, answer in decision.heard.items()},
+        heard={
+            name: (zone_names[answer.zone % len(zone_names)], answer.age, answer.weight)
+            for name, answer in decision.heard.items()
+        },
         belief=list(belief.alpha),
         mean=list(belief.mean),
         entropy=belief.entropy,

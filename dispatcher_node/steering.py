@@ -75,4 +75,5 @@ class Steering:
             polls_per_tick=self.polls_per_tick(config),
             exclude=excluded(self.exclude, config),
             particles=settings.particles,
+            kinds=config.type_of,
         )

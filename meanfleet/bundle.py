@@ -23,7 +23,7 @@ from .errors import UserError
 from .files import replacing
 from .filtering import FilterModel, FilterSetting
 from .solver.game import ROW_SUM_TOLERANCE, Game, GameError
-from .solver.histograms import count_histograms, rank
+from .solver.histograms import count_histograms, enumerate_histograms, rank
 from .zone_graph import ZoneGraph
 
 SCHEMA = 1
@@ -45,6 +45,19 @@ class Table:
 
 
 @dataclass(frozen=True, eq=False)
+class PeerPlan:
+    """What robots do that sample each other (SUBSAMPLE-MFQ).
+
+    Attributes:
+        k: robots in a sample, the one that decides included.
+        plan: robots of the sample by zone and move, int [s_g, histogram index, zone, move].
+    """
+
+    k: int
+    plan: NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
 class PolicyBundle:
     """Both policies and what is known of them.
 
@@ -54,6 +67,7 @@ class PolicyBundle:
         tables: one per k, ascending.
         how: settings, seed, versions, trace of the alternation; JSON-ready.
         filtering: what a dispatcher that remembers needs; None if the bundle is for memoryless ones only.
+        peers: plans of robots that sample each other; `local_policy` is then that of a robot which hears nobody.
     """
 
     game: Game
@@ -61,6 +75,7 @@ class PolicyBundle:
     tables: tuple[Table, ...]
     how: dict[str, Any]
     filtering: FilterModel | None = None
+    peers: tuple[PeerPlan, ...] = ()
 
     def __post_init__(self) -> None:
         shape = (self.game.zones, self.game.priorities, self.game.moves)
@@ -81,6 +96,8 @@ class PolicyBundle:
         model = self.filtering
         if model is not None and (model.q.shape[0], len(model.prior), model.q.shape[2]) != shape:
             raise UserError("filter: its numbers of priorities, zones and dispatches are not the game's")
+        for peer in self.peers:
+            self._check_plan(peer)
         for table in self.tables:
             expected = (self.game.priorities, count_histograms(table.k, self.game.zones))
             if table.dispatch.shape != expected:
@@ -95,6 +112,19 @@ class PolicyBundle:
                 raise UserError(
                     f"dispatch table for k = {table.k} names a dispatch outside 0…{self.game.dispatches - 1}"
                 )
+
+    def _check_plan(self, peer: PeerPlan) -> None:
+        """Every plan moves exactly the robots of its histogram."""
+        zones, plan = self.game.zones, peer.plan
+        if peer.k < 1 or plan.dtype.kind not in "iu":
+            raise UserError(f"plan for k = {peer.k} holds {plan.dtype}: expected whole numbers, and k of at least 1")
+        expected = (self.game.priorities, count_histograms(peer.k, zones), zones, self.game.moves)
+        if plan.shape != expected:
+            raise UserError(f"plan for k = {peer.k} has shape {plan.shape}, expected {expected}")
+        if plan.min() < 0 or (plan.sum(axis=3, dtype=np.int64) != enumerate_histograms(peer.k, zones)).any():
+            raise UserError(f"plan for k = {peer.k} does not move the robots of its histograms")
+        if plan.max(axis=(0, 1))[~self.game.allowed].any():
+            raise UserError(f"plan for k = {peer.k}: robots in some zone make a move that the zone does not have")
 
     @property
     def ks(self) -> tuple[int, ...]:
@@ -136,10 +166,14 @@ class PolicyBundle:
                 f"choose one of these or solve again with -k {k}"
             )
 
-    def require_graph(self, graph: ZoneGraph) -> None:
-        """Raise UserError unless priorities, dispatches and robots' zones are those of this graph."""
+    def require_graph(self, graph: ZoneGraph, priorities: int | None = None) -> None:
+        """Raise UserError unless robots' zones are those of this graph, and priorities and dispatches the same.
+
+        Where robots have types, the graph is that of their states, and `priorities` are the zones.
+        """
         game = self.game
-        if {game.zones, game.priorities, game.dispatches} != {graph.zones} or game.graph != graph:
+        same = (graph.zones, priorities or graph.zones, priorities or graph.zones)
+        if (game.zones, game.priorities, game.dispatches) != same or game.graph != graph:
             what = f"{game.zones} zones with up to {game.moves} moves" if game.graph is None else str(game.graph)
             raise UserError(
                 f"the policy is for {what}, {game.priorities} priorities and {game.dispatches} dispatches, "
@@ -181,6 +215,7 @@ class PolicyBundle:
             content |= {"filtering_q": self.filtering.q.astype(np.float32), "filtering_prior": self.filtering.prior}
         smallest = np.min_scalar_type(self.game.dispatches - 1)
         content |= {f"dispatch_{table.k}": table.dispatch.astype(smallest) for table in self.tables}
+        content |= {f"peers_{peer.k}": peer.plan.astype(np.min_scalar_type(peer.k)) for peer in self.peers}
         return content
 
     @classmethod
@@ -209,7 +244,9 @@ class PolicyBundle:
                 Table(int(k), content[f"dispatch_{k}"], meta["certificates"][str(k)]) for k in content["ks"].tolist()
             )
             policy = np.asarray(content["local_policy"], dtype=np.float64)
-            return cls(game, policy, tables, meta["how"], _filtering(meta.get("filtering"), content))
+            plans = sorted(int(name[6:]) for name in content if name.startswith("peers_"))
+            peers = tuple(PeerPlan(k, content[f"peers_{k}"]) for k in plans)
+            return cls(game, policy, tables, meta["how"], _filtering(meta.get("filtering"), content), peers)
         except (UserError, GameError) as error:
             raise UserError(f"{path} is no valid policy bundle: {error}") from None
         except (KeyError, ValueError, TypeError, AttributeError) as error:

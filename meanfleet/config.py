@@ -19,6 +19,7 @@ from .fleet_config import FleetConfig
 from .floor_config import FloorConfig, FramesConfig
 from .robot_config import PoseSource, RobotConfig, pose_source
 from .sections import Finite, Name, NonNegative, Positive, Section, first_complaint
+from .type_config import TypeConfig, counts_of, merged
 from .zone_graph import RING_MOVES, ZoneGraph, ZoneGraphError
 
 
@@ -222,6 +223,7 @@ class Config(Section):
     graph: dict[str, tuple[str, ...]] | None = Field(None, description="{zone: [neighbours]}; None: zones form a ring")
     fleet: FleetConfig
     game: GameConfig = GameConfig()
+    types: dict[Name, TypeConfig] = Field({}, description="types of robots by name; none: all robots are alike")
     dispatcher: DispatcherConfig = DispatcherConfig()
     robot: RobotConfig = RobotConfig()
     safety: SafetyConfig = SafetyConfig()
@@ -256,6 +258,7 @@ class Config(Section):
         if len(set(self.zones)) < len(self.zones):
             raise ValueError("zones: names must differ")
         self._check_graph()
+        self._check_types()
         if self.robot.heartbeat > self.dispatcher.max_age / 2:
             raise ValueError(
                 f"robot.heartbeat: {self.robot.heartbeat} s is more than half of dispatcher.max_age "
@@ -302,6 +305,42 @@ class Config(Section):
                 f"key '{key}': {len(spec)} rewards for {graph.moves} moves: "
                 + (f"give {', '.join(RING_MOVES)}" if graph.is_ring else "give {stay: …, drive: …}, or one per move")
             )
+
+    def _check_types(self) -> None:
+        if self.types and self.game.file is not None:
+            raise ValueError("types: a game from a file has its types in its arrays, so leave one of the two out")
+        for name in self.types:
+            try:
+                GameConfig(**merged(self.game.model_dump(), self.types[name]))
+            except ValidationError as error:
+                raise ValueError(f"types.{name}: {first_complaint(error, GameConfig)}") from None
+
+    def of_type(self, name: str) -> Config:
+        """The same configuration of a fleet in which all robots are of that type."""
+        return self.model_copy(
+            update={"game": GameConfig(**merged(self.game.model_dump(), self.types[name])), "types": {}}
+        )
+
+    @property
+    def type_of(self) -> tuple[int, ...]:
+        """Index of every robot's type; all 0 where there are no types."""
+        counts = counts_of([own.share for own in self.types.values()], len(self.robots)) if self.types else ()
+        return tuple(i for i, count in enumerate(counts) for _ in range(count)) or (0,) * len(self.robots)
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """Names of the game's states: the zones, or with types of robots type/zone."""
+        return tuple(f"{kind}/{zone}" for kind in self.types for zone in self.zones) or self.zones
+
+    def require_alike(self, what: str) -> None:
+        """Raise UserError if robots have types, which `what` does not know."""
+        if self.types:
+            raise UserError(f"{self.source}: {what} takes fleets whose robots are alike: leave out the key 'types'")
+
+    @property
+    def state_graph(self) -> ZoneGraph:
+        """Where moves lead from (type, zone), in the order of the game's states: a copy of the zones per type."""
+        return self.zone_graph.copied(max(len(self.types), 1))
 
     @property
     def zone_graph(self) -> ZoneGraph:

@@ -91,7 +91,8 @@ def rights(config: Config, namespace: str = "/", each: bool = False) -> tuple[Ri
         return allow(enclave, node, ["diagnostics", *told], [*steered, *seen], ("estop", "confirm"), managed=True)
 
     priority = ["priority_zone", f"priority_zone{SHADOW}"]
-    zones, goals = ([f"{name}/{topic}" for name in names] for topic in ("zone", "goal_pose"))
+    kinds = ("zone", "goal_pose", f"goal_pose{SHADOW}")
+    zones, goals, shadows = ([f"{name}/{topic}" for name in names] for topic in kinds)
     poses = [config.pose_source(name).topic for name in names]
     world = allow(
         "world",
@@ -111,7 +112,7 @@ def rights(config: Config, namespace: str = "/", each: bool = False) -> tuple[Ri
         ),
         *([robots(f"robots/{name}", (name,)) for name in names] if each else [robots("robots", names)]),
         allow("monitor", "monitor", [], ["diagnostics"]),
-        allow("recorder", "recorder", [], ["diagnostics", "priority_zone", *zones, *goals, *poses]),
+        allow("recorder", "recorder", [], ["diagnostics", "estop", *priority, *zones, *goals, *shadows, *poses]),
         Rights(world.enclave, world.node, _sorted([*world.publish, "/clock"]), world.subscribe, world.reply),
     )
 

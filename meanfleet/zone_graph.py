@@ -87,6 +87,22 @@ class ZoneGraph:
             )
         return graph
 
+    def copied(self, count: int) -> ZoneGraph:
+        """So many copies of the graph, with no way between them: zone z of copy c is zone c·zones + z."""
+        shift = (np.arange(count) * self.zones)[:, None, None]
+        copies = np.where(self.allowed, self.targets + shift, NO_MOVE)
+        return self if count == 1 else ZoneGraph(copies.reshape(-1, self.moves))
+
+    @cached_property
+    def copies(self) -> int:
+        """How many copies of one graph this is (`copied`), at most; 1 where any zone can be reached from zone 0."""
+        for count in range(self.zones, 1, -1):
+            size, left = divmod(self.zones, count)
+            first = self.targets[:size]
+            if not left and (first < size).all() and ZoneGraph(first).copied(count) == self:
+                return count
+        return 1
+
     @property
     def zones(self) -> int:
         """|S_l|."""

@@ -9,9 +9,9 @@ priority_zone/shadow while somebody publishes that. Mode advise: robots act on a
 which lasts while the priority stays, or for `safety.confirm_for`; diagnostics say what awaits one.
 
 An emergency stop (topic estop, this node's service, or a dispatcher that is stopped and names no priority; see
-meanfleet.safety.stop) sends every robot its present pose as goal, and nothing more until it is released. A node that
-starts listens for one before it sends goals. Robots that are excluded, or whose battery is low, get no other goal than
-that; they tell an empty zone, so that they are not polled.
+meanfleet.safety.stop) sends every robot its present pose as goal, again if it goes on, and nothing else until it is
+released. A node that starts listens for one before it sends goals. Robots that are excluded, or whose battery is low,
+get no other goal than that; they tell an empty zone, so that they are not polled.
 
 A managed node: inactive, it keeps track of positions but reports no zone and sends no goal, so the dispatcher polls
 others instead. With several such processes on one domain give each a node name (`__node:=robots_07`).
@@ -106,7 +106,9 @@ class RobotNode(ManagedNode):
         settings, self.frames = self.config.robot, Frames(self.config.frames)
         slots = floor.slots[[fleet[name] for name in self.names]]
         self.goals, self.sent_again = Goals(slots, settings.goal_timeout, settings.goal_tolerance), 0
-        self.team = Team(self.names, floor.zone_map, self.bundle, self.get_parameter("seed").value, settings.heartbeat)
+        seed, kinds = self.get_parameter("seed").value, self.config.type_of
+        own = [kinds[fleet[name]] for name in self.names]
+        self.team = Team(self.names, floor.zone_map, self.bundle, seed, settings.heartbeat, own)
         self.zone_index = {name: i for i, name in enumerate(self.config.zones)}
         self.zone_publishers = [self.advertise(Header, f"{name}/zone", LATCHED) for name in self.names]
         self.goal_publishers = [self.advertise(PoseStamped, f"{name}/goal_pose", GOAL) for name in self.names]
@@ -251,7 +253,7 @@ class RobotNode(ManagedNode):
         now, settings = self.ros_time(), self.config.robot
         if settings.pose_hold and abs(now - self.kept) >= settings.heartbeat / 2:
             self.kept = now
-            alive = [self.count_publishers(self.resolve_topic_name(source.topic)) > 0 for source in self.sources]
+            alive = [self.count_publishers(source.topic) > 0 for source in self.sources]
             self.team.keep(alive, now, settings.pose_hold)
 
     def _send_again(self) -> None:
@@ -264,7 +266,7 @@ class RobotNode(ManagedNode):
         self._send(overdue, self.ros_time())
 
     def _halted(self, now: float) -> bool:
-        """Whether an emergency stop is on: robots are told their present poses as goals, once a listener."""
+        """Whether an emergency stop is on: robots are told their present poses as goals."""
         self.stop_line.look()
         if self.halt.turn(bool(self.stopped_by)):
             self.stop_told = self.halt_looked = 0.0
@@ -277,9 +279,8 @@ class RobotNode(ManagedNode):
             return False
         if now - self.halt_looked >= LOOK:
             self.halt_looked = now
-            known = np.asarray(np.isfinite(self.team.xy).all(axis=1))
-            robots = range(len(self.names))
-            self._stay(self.halt.due(known, np.array([self._publisher(i).get_subscription_count() for i in robots])))
+            listeners = [self._publisher(i).get_subscription_count() for i in range(len(self.names))]
+            self._stay(self.halt.due(self.team.xy, np.array(listeners, dtype=np.int64)))
         self.acted = self.heard[0] if self.heard is not None else self.acted
         self.heard_at = self.ros_time()
         if now - self.stop_told >= STOP_PERIOD:

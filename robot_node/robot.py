@@ -16,15 +16,17 @@ class Robot:
     Args:
         bundle: the policies.
         seed: an int, or (run seed, robot name) through `robot_seed` so that robots are independent.
+        kind: index of the robot's type, in a game with several (`Game.types`).
     """
 
-    def __init__(self, bundle: PolicyBundle, seed: int | np.random.SeedSequence = 0) -> None:
-        self._rng = np.random.default_rng(seed)
+    def __init__(self, bundle: PolicyBundle, seed: int | np.random.SeedSequence = 0, kind: int = 0) -> None:
+        self._rng, self._kind = np.random.default_rng(seed), kind
         self.follow(bundle)
 
     def follow(self, bundle: PolicyBundle) -> None:
         """Draw moves from this bundle's π_l from now on."""
         self._graph = bundle.game.graph
+        self._first = self._kind * (bundle.game.zones // bundle.game.types)  # state of its type in zone 0
         moves = bundle.game.allowed.sum(axis=1).tolist()
         cumulative = np.cumsum(bundle.local_policy, axis=2).tolist()
         # Without the last of the zone's moves: what rounding leaves below 1 must not draw one that it does not have.
@@ -32,12 +34,12 @@ class Robot:
 
     def move(self, zone: int, priority: int) -> int:
         """Draw a move from `π_l(·|zone, priority)`."""
-        return bisect_right(self._cumulative[zone][priority], self._rng.random())
+        return bisect_right(self._cumulative[self._first + zone][priority], self._rng.random())
 
     def goal(self, zone: int, move: int) -> int:
         """Zone that a move leads to."""
         assert self._graph is not None  # whoever has goals has required the graph of the bundle
-        return int(self._graph.targets[zone, move])
+        return int(self._graph.targets[self._first + zone, move]) - self._first
 
 
 def robot_seed(seed: int, name: str) -> np.random.SeedSequence:

@@ -85,13 +85,21 @@ class Team:
         bundle: policies.
         seed: the run's seed; every robot draws from its own stream.
         heartbeat: [s, ROS time] after which an unchanged zone is reported again.
+        kinds: index of every robot's type; None: all are alike.
     """
 
     def __init__(
-        self, names: Sequence[str], zone_map: ZoneMap, bundle: PolicyBundle, seed: int, heartbeat: float
+        self,
+        names: Sequence[str],
+        zone_map: ZoneMap,
+        bundle: PolicyBundle,
+        seed: int,
+        heartbeat: float,
+        kinds: Sequence[int] | None = None,
     ) -> None:
         self.names, self.zone_map, self.heartbeat = tuple(names), zone_map, heartbeat
-        self.robots = [Robot(bundle, robot_seed(seed, name)) for name in names]
+        kinds = kinds or [0] * len(self.names)
+        self.robots = [Robot(bundle, robot_seed(seed, name), kind) for name, kind in zip(names, kinds, strict=True)]
         count = len(self.names)
         self.xy: NDArray[np.float64] = np.full((count, 2), np.nan)
         self.yaw: NDArray[np.float64] = np.zeros(count)

@@ -63,7 +63,7 @@ class WorldNode(WorkingNode):
         names = self.config.robots
         game = Game.from_config(self.config)
         self.layout = floor_of(self.config)
-        start = start_zones(game, len(names), seed)
+        start = start_zones(game, len(names), seed, self.config.type_of)
         self.world = make_world(self.config, game, seed, start, backend or None, gui)
         refuse_second(self, Clock, "/clock", "another simulation or bag", stopped)
         self.clock_publisher = self.create_publisher(Clock, "/clock", CLOCK_QOS)

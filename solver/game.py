@@ -141,6 +141,12 @@ class Game:
         """Which moves a robot has, bool [z, a]; move 0 always."""
         return np.ones((self.zones, self.moves), dtype=bool) if self.graph is None else self.graph.allowed
 
+    @cached_property
+    def types(self) -> int:
+        """Types of robots: a robot's state is type·zones + zone, and its type never changes. 1: all are alike."""
+        copies = 1 if self.graph is None else self.graph.copies
+        return copies if self.zones == copies * self.priorities else 1
+
     @property
     def reward_scale(self) -> float:
         """Largest absolute value of one tick's reward."""

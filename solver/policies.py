@@ -18,8 +18,10 @@ def shortest_way(game: Game) -> FloatArray:
 
     Without a graph, or with priorities that are no zones: the move whose next zone is most likely the priority's.
     """
-    if game.graph is not None and game.priorities == game.zones:
-        moves = game.graph.towards
+    if game.graph is not None and game.priorities * game.types == game.zones:
+        z = np.arange(game.zones)
+        goals = (z - z % game.priorities)[:, None] + np.arange(game.priorities)  # in the copy of the robot's own type
+        moves = game.graph.towards[z[:, None], goals]
     else:
         targets = np.arange(game.priorities) % game.zones
         moves = np.stack([np.argmax(game.P_l[:, s, :, targets[s]], axis=1) for s in range(game.priorities)], axis=1)

@@ -25,6 +25,7 @@ from .game import FloatArray, Game
 from .histograms import count_histograms, enumerate_histograms
 from .next_law import NextLaw, OutOfReachError, next_law
 from .threads import run_all
+from .types import log_start
 
 IntArray = NDArray[np.int64]
 HISTOGRAMS = 5_000_000  # more are beyond the exact backup
@@ -52,10 +53,14 @@ class KRobotSystem:
         """Law of (s_g, h) at the start [s_g, h]: s_g independent of a Dirichlet–multinomial histogram."""
         alpha, mu = self.game.start_concentration, self.histograms
         log_law = (
-            gammaln(alpha.sum())
-            + gammaln(self.k + 1)
-            - gammaln(self.k + alpha.sum())
-            + np.sum(gammaln(mu + alpha) - gammaln(alpha) - gammaln(mu + 1), axis=1)
+            log_start(self.game, mu)
+            if self.game.types > 1
+            else (
+                gammaln(alpha.sum())
+                + gammaln(self.k + 1)
+                - gammaln(self.k + alpha.sum())
+                + np.sum(gammaln(mu + alpha) - gammaln(alpha) - gammaln(mu + 1), axis=1)
+            )
         )
         law = np.exp(log_law)
         return np.asarray(self.game.start_priority[:, None] * (law / law.sum()), dtype=np.float64)

@@ -17,12 +17,16 @@ from meanfleet.counts import read_counts, read_steering
 from meanfleet.zone_graph import STAY, ZoneGraph
 
 from .game import FloatArray, Game, GameError
+from .types import typed_game
 
 RING_REWARD = (0.0, 0.5, -0.3)  # of the paper's moves: stay, next, previous
 
 
 def warehouse_game(config: Config) -> Game:
-    """The game of a configuration, on its ring or graph of zones."""
+    """The game of a configuration, on its ring or graph of zones; with types of robots, over (type, zone)."""
+    if config.types:
+        shares = [own.share for own in config.types.values()]
+        return typed_game([warehouse_game(config.of_type(name)) for name in config.types], shares)
     zones, game, graph = len(config.zones), config.game, config.zone_graph
     if isinstance(game.P_l, CountedTransition):
         counts = read_counts(Path(config.source).parent / game.P_l.counted, config)

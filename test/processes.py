@@ -144,6 +144,23 @@ class Listener:
         """Take in messages for a moment."""
         self.executor.spin_once(timeout_sec=0.05)
 
+    def call(self, kind: Any, service: str, seconds: float = 60.0, **request: Any) -> Any:
+        """A service's answer."""
+        client = self.node.create_client(kind, service)
+        wait_for(client.service_is_ready, seconds, service, self.spin)
+        future = client.call_async(kind.Request(**request))
+        wait_for(future.done, seconds, f"an answer of {service}", self.spin)
+        self.node.destroy_client(client)
+        return future.result()
+
+    def set_parameter(self, node: str, name: str, value: str | int | float | list[str]) -> Any:
+        """What a node answers to `ros2 param set`: rcl_interfaces/SetParametersResult."""
+        from rcl_interfaces.srv import SetParameters
+        from rclpy.parameter import Parameter
+
+        parameters = [Parameter(name, value=value).to_parameter_msg()]
+        return self.call(SetParameters, f"{node}/set_parameters", parameters=parameters).results[0]
+
     def close(self) -> None:
         """Leave the domain."""
         self.executor.shutdown()

@@ -40,16 +40,17 @@ def refusal(folder: Path, content: dict[str, Any] | str) -> str:
 # --- what is shipped and the defaults
 
 
-# prisoners.yaml holds a small game, continuous.yaml a line of robots: test/test_learning.py, test_continuous_config.py.
-OTHERS = ("prisoners.yaml", "continuous.yaml")
-WAREHOUSES = [p for p in SHIPPED if not p.name.endswith(".counts.yaml") and p.name not in OTHERS]
+# These hold small games or a line, no warehouse: test/test_learning.py, test/test_peers.py, test/federated and
+# test/test_continuous_config.py read them.
+OTHER = ("prisoners.yaml", "continuous.yaml", "squeeze.yaml", "exploration.yaml", "federated.yaml")
+WAREHOUSES = [p for p in SHIPPED if not p.name.endswith(".counts.yaml") and p.name not in OTHER]
 
 
 @pytest.mark.parametrize("path", WAREHOUSES, ids=lambda p: p.name)
 def test_the_shipped_configurations_load_and_describe_a_game(path: Path) -> None:
     config = Config.from_yaml(path)
     game = Game.from_config(config)
-    assert game.zones == len(config.zones)
+    assert game.zones == len(config.states)
     assert config.dispatcher.k <= len(config.robots)
     assert Game.from_yaml(path).digest == game.digest
 

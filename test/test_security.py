@@ -120,6 +120,10 @@ def test_the_policy_allows_what_the_nodes_do_and_nothing_else(
     def lacking() -> set[str]:
         return {name for name, one in granted.items() if missing(seen[name], one)}
 
+    def shadowed() -> bool:
+        allowed = {(name, topic) for name, one in granted.items() for topic in one.publish if topic.endswith("/shadow")}
+        return all(topic in seen[name]["publish"] for name, topic in allowed)
+
     def looking() -> None:
         look()
         listener.spin()
@@ -133,6 +137,7 @@ def test_the_policy_allows_what_the_nodes_do_and_nothing_else(
         dispatcher = processes.node("meanfleet.dispatcher_node.node", k=2, mode="shadow", **acting)
         robots = processes.node("meanfleet.robot_node.node", mode="shadow", **acting)
         wait_for(lambda: "first tick" in processes.output(dispatcher), 60, "the first tick", looking)
+        wait_for(lambda: look() or shadowed(), 60, "the topics of mode shadow", listener.spin)
         leave_shadow(listener)
         wait_for(lambda: look() or lacking() == {"dispatcher"}, 60, "the whole graph but for the polls", listener.spin)
         robots.send_signal(signal.SIGSTOP)

@@ -41,10 +41,11 @@ def design_from_config(config: Config, name: str = "") -> Design:
     name = name or settings.sampling
     if name == "nearest" and settings.position is not None:
         x, y = settings.position
-        return Nearest(tuple(math.hypot(a - x, b - y) for a, b in floor_of(config).centres.tolist()))
+        distances = tuple(math.hypot(a - x, b - y) for a, b in floor_of(config).centres.tolist())
+        return Nearest(distances * max(len(config.types), 1))
     if name == "weighted" and settings.probabilities:
         return Weighted(tuple(settings.probabilities.get(robot, 1.0) for robot in config.robots))
-    return simple_design(name)
+    return Stratified(config.type_of) if name == "stratified" else simple_design(name)
 
 
 __all__ = [

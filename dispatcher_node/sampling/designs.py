@@ -3,7 +3,8 @@
 uniform     k of n without replacement. π_i = k/n, exact given the past.
 oldest      the k polled longest ago, ties at random. π_i = k/n, exact over the random order of the first round while
             all answer; given the past it is 0 or 1.
-stratified  every last known zone in proportion to its robots. π_i = k/n, exact given the past.
+stratified  every last known zone in proportion to its robots; where robots have types, every type first. π_i = k/n,
+            exact given the past.
 nearest     the k whose last known zone is nearest to a position, ties at random. π_i is 1, a tie's share, or 0, exact
             given the past: only robots within reach are estimated.
 weighted    in proportion to given numbers p, certain robots capped. π_i = min(1, c·p_i) with Σ = k, exact given the
@@ -57,10 +58,17 @@ class Stratified(Uniform):
     """Systematic sampling through the list sorted by last known zone; unknown zones are a stratum of their own.
 
     With the list in random order within each zone, a step of n/k and a random start, every zone gets its share of k
-    rounded up or down, and every robot the chance k/n.
+    rounded up or down, and every robot the chance k/n. Zones of one type of robots stand together in the list, so every
+    type gets its share too, whether or not its robots' zones are known.
+
+    Args:
+        kinds: index of every robot's type; empty: all are alike.
     """
 
     name = "stratified"
+
+    def __init__(self, kinds: Sequence[int] = ()) -> None:
+        self.kinds: IntArray = np.asarray(kinds, dtype=np.int64)
 
     def draw(self, count: int, free: BoolArray, roster: Roster, tick: int, rng: np.random.Generator) -> IntArray:
         """Every (m/count)-th of the m free robots in that list."""
@@ -71,6 +79,9 @@ class Stratified(Uniform):
         known = roster.known(tick)
         order = rng.permutation(int(known.max(initial=NEVER)) + 2)  # of the strata
         robots = robots[np.argsort(order[known[robots] + 1], kind="stable")]
+        if self.kinds.any():
+            turn = rng.permutation(int(self.kinds.max()) + 1)  # of the types
+            robots = robots[np.argsort(turn[self.kinds[robots]], kind="stable")]
         points = (rng.random() + np.arange(count)) * (len(robots) / count)
         return robots[np.minimum(points.astype(np.int64), len(robots) - 1)]
 

@@ -11,13 +11,16 @@ import meanfleet
 from . import (
     choosing,
     demonstrating,
+    federating,
     fitting,
     inspecting,
     learning,
     lining,
     operating,
+    peering,
     recording,
     replaying,
+    reproducing,
     running,
     securing,
     simulating,
@@ -56,6 +59,9 @@ app.command("compare")(simulating.compare_command)
 app.command("count")(simulating.count_command)
 app.command("dynamics")(learning.dynamics_command)
 app.command("continuous")(lining.continuous_command)
+app.command("mfq")(peering.mfq_command)
+app.command("reproduce")(reproducing.reproduce_command)
+app.command("federated")(federating.federated_command)
 app.command("replay")(replaying.replay_command)
 app.command("fit")(fitting.fit_command)
 app.command("up")(running.up_command)

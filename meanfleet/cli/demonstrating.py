@@ -199,13 +199,21 @@ def _say(quiet: bool, text: str) -> None:
         console.print(text)
 
 
+def _heard(messages: dict[str, Any]) -> str:
+    """Whom the dispatcher heard of those it asked, and whether it heard anybody else."""
+    if messages["from_robots_not_asked"]:
+        return f"{messages['from_robots_not_asked']} robots that it had NOT asked"
+    if silent := messages["asked_robots_not_heard"]:
+        return f"no robot that it had not asked; {silent} said nothing in time, and others were asked instead"
+    return f"exactly the robots it asked, {messages['replacements']} of them instead of others"
+
+
 def _tell(summary: dict[str, Any], out: Path) -> None:
     """Where the results are, and what they say."""
     world, messages, lead = summary["world"], summary["messages"], summary["comparison"]["lead"]
-    exactly = "exactly the robots it asked" if messages["exactly_the_asked"] else "NOT exactly the robots it asked"
     console.print(f"\n{headline(summary)}.")
     console.print(
-        f"The dispatcher heard {exactly} ({messages['replacements']} replacements); "
+        f"The dispatcher heard {_heard(messages)}; "
         f"{world['on_time_fraction']:.1%} of goals reached within three times the free-flow time; "
         f"{world['overlaps']} overlaps of robots, {world['off_floor']} robots off the floor."
     )

@@ -54,6 +54,7 @@ def fit_command(
     check_target(out)
     writable_folder(out.parent)
     setup = Config.from_yaml(config)
+    setup.require_alike("meanfleet fit")
     followed = None if policy is None else PolicyBundle.load(policy).local_policy
     log = read_bag(bag, setup, topic, message, robots, json)
     fitted = fit(

@@ -33,8 +33,8 @@ def inspect_command(
     names: tuple[str, ...] | None = None
     if config is not None:
         setup = Config.from_yaml(config)
-        bundle.require_graph(setup.zone_graph)
-        names = setup.zones
+        bundle.require_graph(setup.state_graph, len(setup.zones))
+        names = setup.states
     if json:
         print_json(describe(bundle, names))
     else:
@@ -106,6 +106,10 @@ def show(bundle: PolicyBundle, names: tuple[str, ...] | None = None) -> None:
     if bundle.filtering is not None:
         console.print(_filter_table(bundle.filtering))
         console.print("lead: over the memoryless table of the same k under common random numbers, 95 % interval.")
+    for peer in bundle.peers:
+        known = bundle.certificate.get(peer.k, {})
+        value = f": J with n = k {known['joint_value_low']:.4f}" if "joint_value_low" in known else ""
+        console.print(f"plans of robots that sample each other (SUBSAMPLE-MFQ), k = {peer.k}{value}")
     for step in bundle.how.get("robots", {}).get("gain_over", {}).items():
         console.print(_gain(*step))
     console.print(_policy_table(bundle, names))
@@ -182,7 +186,8 @@ def _lead(rule: dict[str, Any], over: str) -> str:
 def _policy_table(bundle: PolicyBundle, names: tuple[str, ...] | None) -> Table:
     game = bundle.game
     moves, zones = _moves(game, names), names or [str(zone) for zone in range(game.zones)]
-    priorities = zones if game.priorities == game.zones else [str(priority) for priority in range(game.priorities)]
+    known = game.priorities * game.types == game.zones  # with types, states are type/zone and priorities zones
+    priorities = [zones[p].rpartition("/")[2] if known else str(p) for p in range(game.priorities)]
     table = Table(title="what robots do: zone (row) under priority (column)")
     table.add_column("zone")
     for priority in priorities:

@@ -112,6 +112,8 @@ def watch_command(
     """
     space = checked_namespace(namespace)
     known = Config.from_yaml(config).with_robots(n) if config else None
+    if known is not None:
+        known.require_alike("meanfleet watch")
     bundle = PolicyBundle.load(policy) if policy else None
     try:
         from meanfleet.operating.watch.node import Watching, watch

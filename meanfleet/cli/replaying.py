@@ -53,6 +53,7 @@ def replay_command(
     names = tuple(dict.fromkeys(name.strip() for name in observer.split(",")))
     options = Options(numbers(k), seeds, seed, tolerance, rollouts, names)
     setup, bundle = Config.from_yaml(config), PolicyBundle.load(policy)
+    setup.require_alike("meanfleet replay")
     bundle.require_graph(setup.zone_graph)
     model = None if game is None else Game.from_yaml(game)
     writable_folder(out)

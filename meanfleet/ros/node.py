@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Any
 
 import rclpy
+from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
@@ -83,7 +84,7 @@ class WorkingNode(Node):
         if not path:
             raise UserError(f"{self.get_name()} needs the parameter 'policy': the path of a policy bundle (.npz)")
         bundle = PolicyBundle.load(path)
-        bundle.require_graph(config.zone_graph)
+        bundle.require_graph(config.state_graph, len(config.zones))
         return bundle
 
     def ros_time(self) -> float:
@@ -102,9 +103,18 @@ class WorkingNode(Node):
 
         return call
 
-    def listen(self, kind: Any, topic: str, callback: Callable[..., None], qos: QoSProfile) -> Any:
-        """Subscribe with a guarded callback."""
-        return self.create_subscription(kind, topic, self.guarded(callback), qos)
+    def listen(self, kind: Any, topic: str, callback: Callable[..., None], qos: QoSProfile, events: bool = True) -> Any:
+        """Subscribe with a guarded callback.
+
+        Without `events` nobody is told of publishers that offer too little: rclpy's handlers of such events keep some
+        0.15 MB for every 1,000 subscriptions, also after these are gone.
+        """
+        handlers = SubscriptionEventCallbacks(use_default_callbacks=events)
+        return self.create_subscription(kind, topic, self.guarded(callback), qos, event_callbacks=handlers)
+
+    def count_publishers(self, topic_name: str) -> int:
+        """Publishers of a topic of this node's: other than rclpy's, under the name that it was remapped to."""
+        return int(super().count_publishers(self.resolve_topic_name(topic_name)))
 
     def start(self) -> None:
         """Called once before the first `work`.

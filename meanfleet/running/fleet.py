@@ -62,7 +62,7 @@ def fleet_graph(given: Mapping[str, Any]) -> tuple[Process, ...]:
     choose("mode", run["mode"], ("", *MODES))
     policy = run["policy"] or _solved(run, config, part)
     bundle = PolicyBundle.load(policy)
-    bundle.require_graph(config.zone_graph)
+    bundle.require_graph(config.state_graph, len(config.zones))
     common: dict[str, Any] = {"config": str(path.resolve()), "policy": str(Path(policy).resolve())}
     common |= {"use_sim_time": True} if run["use_sim_time"] else {}
     steered = common | {"mode": run["mode"], "seed": run["seed"]}

@@ -105,7 +105,7 @@ def warehouse_graph(given: Mapping[str, Any], solve_missing: bool = True) -> tup
         policy = str(cached_policy(config, run["k"] or config.dispatcher.k, observer))
     if policy:
         bundle = PolicyBundle.load(policy)
-        bundle.require_graph(config.zone_graph)
+        bundle.require_graph(config.state_graph, len(config.zones))
         steering.check(config, bundle)
     if run["out"]:
         run["out"] = str(writable_folder(run["out"]).resolve())

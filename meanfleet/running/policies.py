@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import sys
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from meanfleet.bundle import PolicyBundle
@@ -30,5 +32,37 @@ def cached_policy(config: Config, k: int, observer: str = "memoryless") -> Path:
         except UserError:
             pass  # damaged or of an older version: solved anew
     print(f"solving the game for k = {k} (once; kept as {path})", file=sys.stderr, flush=True)
-    solve(game, k, n=len(config.robots), settings=config.solver).save(path)
+    _solve_aside(config, k, path)
     return path
+
+
+def _solve_aside(config: Config, k: int, path: Path) -> None:
+    """Solve in a process of its own: this one obeys signals meanwhile, which compiled code would keep waiting.
+
+    Raises:
+        UserError: the game cannot be solved as configured.
+    """
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    solver = context.Process(target=_solve, args=(config, k, path, theirs), daemon=True)
+    solver.start()
+    theirs.close()
+    try:
+        mistake = ours.recv()
+    except EOFError:
+        raise RuntimeError(f"solving for k = {k} failed: see above") from None
+    finally:
+        solver.kill()
+        solver.join()
+    if mistake:
+        raise UserError(mistake)
+
+
+def _solve(config: Config, k: int, path: Path, told: Connection) -> None:
+    try:
+        solve(Game.from_config(config), k, n=len(config.robots), settings=config.solver).save(path)
+        told.send("")
+    except UserError as error:
+        told.send(str(error))
+    except KeyboardInterrupt:
+        pass  # the parent got it too, and says what is to be said

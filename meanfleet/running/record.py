@@ -70,6 +70,7 @@ class RunRecord:
         """
         index = {name: i for i, name in enumerate(config.robots)}
         zone_index = {name: i for i, name in enumerate(config.zones)}
+        first = np.array(config.type_of) * len(config.zones)  # state of every robot's type in zone 0
         rows: list[tuple[Any, ...]] = []
         for tick in self.ticks:
             zones = np.full(len(index), -1)
@@ -81,7 +82,7 @@ class RunRecord:
                 continue
             priority, dispatch = zone_index[tick["priority"]], zone_index[tick["dispatch"]]
             game = bundle.game
-            reward = float(game.r_g[priority, dispatch] + game.r_l[zones, priority, moves].mean())
+            reward = float(game.r_g[priority, dispatch] + game.r_l[first + zones, priority, moves].mean())
             rows.append((priority, dispatch, zones, moves, reward, len(tick["messages"])))
         if not rows:
             raise UserError("the run has no tick in which all robots acted: let it run longer")

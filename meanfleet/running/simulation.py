@@ -50,7 +50,7 @@ class Trajectory:
 
 def check_fit(config: Config, bundle: PolicyBundle, steering: Steering) -> None:
     """Raise UserError unless the bundle can run this fleet with this dispatcher."""
-    bundle.require_graph(config.zone_graph)
+    bundle.require_graph(config.state_graph, len(config.zones))
     steering.check(config, bundle)
 
 
@@ -85,11 +85,12 @@ def simulate(
     names, game = config.robots, bundle.game
     n = len(names)
     dispatcher = steering.dispatcher(config, bundle, seed, rule)
-    robots = [Robot(bundle, robot_seed(seed, name)) for name in names]
+    robots = [Robot(bundle, robot_seed(seed, name), kind) for name, kind in zip(names, config.type_of, strict=True)]
     index = {name: i for i, name in enumerate(names)}
-    world = make_world(config, game, seed, start_zones(game, n, seed), backend, gui)
+    world = make_world(config, game, seed, start_zones(game, n, seed, config.type_of), backend, gui)
     everyone = np.arange(n)
     choices = np.full(game.zones, game.moves) if game.graph is None else game.graph.allowed.sum(axis=1)
+    first = np.array(config.type_of) * len(config.zones)  # state of every robot's type in zone 0
     curious = np.random.default_rng(np.random.SeedSequence([seed, 4]))
     rows: list[tuple[int, int, NDArray[np.int64], NDArray[np.int64], float, int]] = []
     try:
@@ -106,7 +107,7 @@ def simulate(
             goals = np.array([r.goal(z, a) for r, z, a in zip(robots, zones.tolist(), moves.tolist(), strict=True)])
             world.hear(priority)
             world.send(everyone, goals, moves)
-            reward = float(game.r_g[priority, dispatch] + game.r_l[zones, priority, moves].mean())
+            reward = float(game.r_g[priority, dispatch] + game.r_l[first + zones, priority, moves].mean())
             rows.append((priority, dispatch, zones, moves, reward, len(heard)))
             if record is None:
                 world.advance(config.dispatcher.tick)

@@ -23,8 +23,10 @@ class ModelWorld:
         self._layout, self._game = floor_of(config), game
         self._delay, self._step = config.dispatcher.tick / 2, config.world.step
         self._rng = np.random.default_rng(np.random.SeedSequence([seed, 2]))
-        graph = game.graph or config.zone_graph  # a game whose moves lead nowhere in particular is told the moves
-        self._towards = graph.towards
+        # A game whose moves lead nowhere in particular is told the moves.
+        self._towards = (config.zone_graph if game.graph is None or game.types > 1 else game.graph).towards
+        self._size = game.zones // game.types
+        self._first = np.array(config.type_of, dtype=np.int64) * self._size  # state of every robot's type in zone 0
         self._cumulative = np.cumsum(game.P_l, axis=3)
         self._zones = np.array(start_zones, dtype=np.int64)
         self._goals = self._zones.copy()
@@ -73,9 +75,10 @@ class ModelWorld:
 
     def _jump(self, priority: int) -> None:
         moves = self._towards[self._zones, self._goals] if self._moves is None else self._moves
-        cumulative = self._cumulative[self._zones, priority, moves]
+        cumulative = self._cumulative[self._first + self._zones, priority, moves]
         draws = self._rng.random(len(self._zones)) * cumulative[:, -1]
-        self._zones = np.minimum(np.sum(cumulative <= draws[:, None], axis=1), self._game.zones - 1)
+        states = np.minimum(np.sum(cumulative <= draws[:, None], axis=1), self._game.zones - 1)
+        self._zones = np.clip(states - self._first, 0, self._size - 1)  # rounding must not change a type
         self._jumps += 1
 
     def statistics(self) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from meanfleet.errors import UserError
 from ..game import FloatArray
 from ..histograms import rank
 from ..surrogate import KRobotSystem
+from ..types import draw_shares
 
 IntArray = NDArray[np.int64]
 
@@ -113,7 +114,7 @@ class ChainedMDP(ABC, Generic[State]):
     def reset(self, rng: np.random.Generator) -> State:
         """Draw the first state."""
         s = int(rng.choice(self.game.priorities, p=self.game.start_priority))
-        shares = rng.dirichlet(self.game.start_concentration)
+        shares = draw_shares(self.game, rng)
         self.state = self._open(self._opening(s, shares, rng), rng)
         return self.state
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import poch
 
 from ..game import FloatArray
 from ..surrogate import KRobotSystem
+from ..types import start_chance
 from .environment import ChainedMDP, IntArray
 
 
@@ -43,10 +43,9 @@ class ReplicaChain(ChainedMDP[ReplicaState]):
         return 1
 
     def _openings(self) -> Iterator[tuple[ReplicaState, float]]:
-        alpha = self.game.start_concentration
         for zones in itertools.product(range(self.game.zones), repeat=self.k):
             counts = np.bincount(zones, minlength=self.game.zones)
-            chance = float(np.prod(poch(alpha, counts)) / poch(alpha.sum(), self.k))
+            chance = start_chance(self.game, counts)
             for s in range(self.game.priorities):
                 yield ReplicaState(zones, s, -1, 0), chance * float(self.game.start_priority[s])
 

@@ -24,6 +24,7 @@ from meanfleet.filtering import FilterModel
 from ..game import FloatArray, Game
 from ..histograms import count_histograms, counting_table
 from ..threads import run_all
+from ..types import draw_counts, draw_shares
 from .filtered import Observer, drift, roll_filtered, roll_particles
 from .kernels import roll
 from .particles import log_factorials
@@ -172,7 +173,7 @@ class Fleet:
             raise UserError(f"observer of {actual} priorities, zones and dispatches, expected {expected}")
         returns = np.empty(rollouts)
         log = np.empty((rollouts, slots, 2 + 2 * game.zones), dtype=np.int64)
-        memory, world = observer.memory(), self._world(local_policy)
+        memory, world = observer.memory(), self.world(local_policy)
 
         def run(counts: IntArray, priority: IntArray, streams: Streams, part: slice) -> None:
             roll_filtered(counts, priority, k, memory, *world, horizon, *streams[:3], returns[part], log[part])
@@ -185,15 +186,15 @@ class Fleet:
         if observer.particles and self.n > MOST_BY_PARTICLES:
             raise UserError(f"n = {self.n}: a belief by particles takes at most {MOST_BY_PARTICLES} robots")
         logs = log_factorials(self.n if observer.particles else 0)
-        self._in_chunks(run_particles if observer.particles else run, rollouts, horizon, seed, first)
+        self.in_chunks(run_particles if observer.particles else run, rollouts, horizon, seed, first)
         return returns, log
 
     def starts(self, rollouts: int, rng: np.random.Generator) -> tuple[IntArray, IntArray]:
         """s_g [rollout] and counts [rollout, zone] from the game's start law."""
         game = self.game
         priority = rng.choice(game.priorities, size=rollouts, p=game.start_priority / game.start_priority.sum())
-        shares = rng.dirichlet(game.start_concentration, size=rollouts)
-        return priority.astype(np.int64), rng.multinomial(self.n, shares).astype(np.int64)
+        shares = draw_shares(game, rng, rollouts)
+        return priority.astype(np.int64), draw_counts(game, self.n, shares, rng)
 
     def _roll(
         self,
@@ -212,16 +213,16 @@ class Fleet:
             raise UserError(f"dispatch table for k = {k} has shape {np.shape(table)}, expected {expected}")
         returns = np.empty(rollouts)
         seen = np.empty((rollouts, slots, 1 + game.zones), dtype=np.int64)
-        dispatch, world = np.array(table, dtype=np.int64, order="C"), self._world(local_policy)
+        dispatch, world = np.array(table, dtype=np.int64, order="C"), self.world(local_policy)
         ranks = np.array(counting_table(k, game.zones))
 
         def run(counts: IntArray, priority: IntArray, streams: Streams, part: slice) -> None:
             roll(counts, priority, k, dispatch, ranks, *world, horizon, *streams[:3], returns[part], seen[part], stride)
 
-        self._in_chunks(run, rollouts, horizon, seed, first)
+        self.in_chunks(run, rollouts, horizon, seed, first)
         return returns, seen
 
-    def _world(
+    def world(
         self, local_policy: FloatArray
     ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray, float]:
         """π_l, P_l, r_l, sums of P_g, r_g and γ: fresh copies, one memory layout and one compiled kernel for all."""
@@ -231,7 +232,7 @@ class Fleet:
         )
         return policy, P_l, r_l, np.cumsum(game.P_g, axis=2), r_g, game.discount
 
-    def _in_chunks(self, run: Work, rollouts: int, horizon: int, seed: Seed, first: int) -> None:
+    def in_chunks(self, run: Work, rollouts: int, horizon: int, seed: Seed, first: int) -> None:
         """Call run(counts, priority, streams, slice of rollouts) for every chunk, on all threads."""
         if rollouts < 2 or horizon < 1 or first % CHUNK:
             raise UserError(f"{rollouts} rollouts of {horizon} ticks: at least 2 of at least 1 tick are needed")

@@ -15,6 +15,7 @@ from ..game import FloatArray, Game
 from ..histograms import counting_table
 from ..rewards import RewardLaws, sum_of_draws
 from ..sampled.kernels import pick, scatter
+from ..types import draw_shares
 from .behaviour import check_behaviour
 from .trajectory import Trajectory
 
@@ -55,7 +56,7 @@ def record(
     priority = np.empty(ticks + 1, dtype=np.int64)
     histogram = np.empty((ticks + 1, game.zones), dtype=np.int64)
     if start is None:
-        shares = rng.dirichlet(game.start_concentration)
+        shares = draw_shares(game, rng)
         start = int(rng.choice(game.priorities, p=game.start_priority)), rng.multinomial(k, shares)
     priority[0], histogram[0] = start
     if not 0 <= priority[0] < game.priorities or (histogram[0] < 0).any() or histogram[0].sum() != k:

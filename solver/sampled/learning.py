@@ -61,12 +61,36 @@ def learn_sampled(
         raise UserError(f"{samples} samples, {max_backups} backups: expected at least 1 of each")
     states = states_of(game, local_policy, k, parameterization)
     reward = _rewards(game, local_policy, states, rewards, reward_draws, seed)
-    values = np.zeros((game.priorities, len(states.counts)))
+    last: list[FloatArray] = []
+
+    def operator(values: FloatArray, backup: int, seed: int) -> FloatArray:
+        last[:] = [reward(backup) + game.discount * states.futures(values, samples, seed)]
+        return np.asarray(last[0].max(axis=2))
+
+    start = np.zeros((game.priorities, len(states.counts)))
+    found = empirical_fixed_point(operator, start, game.discount, tolerance, max_backups, seed, progress)
+    q = states.by_histogram(last[0])
+    interval = ValueInterval(states.by_histogram(found.middle), found.half, found.backups)
+    return BestDispatch(first_best(q), q, interval, exact=False)
+
+
+def empirical_fixed_point(
+    operator: Callable[[FloatArray, int, int], FloatArray],
+    values: FloatArray,
+    discount: float,
+    tolerance: float,
+    max_backups: int,
+    seed: int,
+    progress: Progress | None = None,
+) -> ValueInterval:
+    """Iterate an empirical operator(V, number of the backup, seed) until the mean value hardly changes.
+
+    Ends when it changes by less than `tolerance`·(1−γ), or after `max_backups`; the interval is an estimate.
+    """
     seeds = np.random.SeedSequence(seed).generate_state(max_backups).astype(np.int64)
-    scale = game.discount / (1 - game.discount)
+    scale = discount / (1 - discount)
     for backup in range(max_backups):
-        q = reward(backup) + game.discount * states.futures(values, samples, int(seeds[backup]))
-        after = q.max(axis=2)
+        after = operator(values, backup, int(seeds[backup]))
         change = after - values
         low, high = float(change.min()), float(change.max())
         # Shifting by a constant leaves the greedy policy alone and removes the slow γ^t part of the convergence.
@@ -74,11 +98,9 @@ def learn_sampled(
         half = scale * (high - low) / 2
         if progress is not None:
             progress("backup", 2 * half)
-        if abs(float(change.mean())) < tolerance * (1 - game.discount) and backup > 0:
+        if abs(float(change.mean())) < tolerance * (1 - discount) and backup > 0:
             break
-    q = states.by_histogram(q)
-    interval = ValueInterval(states.by_histogram(values), half, backup + 1)
-    return BestDispatch(first_best(q), q, interval, exact=False)
+    return ValueInterval(values, half, backup + 1)
 
 
 def _rewards(

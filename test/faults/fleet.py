@@ -12,8 +12,6 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from processes import Listener, Processes, wait_for
-from rcl_interfaces.srv import SetParameters
-from rclpy.parameter import Parameter
 from rclpy.qos import qos_profile_sensor_data
 from rosgraph_msgs.msg import Clock
 
@@ -168,11 +166,7 @@ class Fleet:
 
     def set_parameter(self, node: str, name: str, value: str | int | float | list[str]) -> Any:
         """What a node answers to `ros2 param set`: rcl_interfaces/SetParametersResult."""
-        client = self.listener.node.create_client(SetParameters, f"{node}/set_parameters")
-        self.await_(client.service_is_ready, f"the parameters of {node}")
-        future = client.call_async(SetParameters.Request(parameters=[Parameter(name, value=value).to_parameter_msg()]))
-        self.await_(future.done, f"the answer of {node}")
-        return future.result().results[0]
+        return self.listener.set_parameter(node, name, value)
 
     # Doing harm
 

@@ -12,7 +12,7 @@ pytest.importorskip("rclpy", reason="needs ROS 2 (wheels or an installation)")
 
 from faults.fleet import Fleet, K, gapless, held
 from nav_msgs.msg import Odometry
-from rclpy.qos import qos_profile_sensor_data
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from std_msgs.msg import Header
 
 from meanfleet.ros.conversions import to_stamp, zone_header
@@ -51,6 +51,18 @@ def test_a_frozen_process_is_missed_and_resumes(fleet: Fleet) -> None:
     fleet.parts["frozen"].send_signal(signal.SIGCONT)
     fleet.await_ticks(1, lambda tick: set(frozen) & set(tick["zones"]))
     assert gapless(fleet.ticks)
+
+
+def test_a_zone_that_is_published_volatile_is_told_with_the_remedy(fleet: Fleet) -> None:
+    odd = fleet.names[0]
+    volatile = QoSProfile(depth=1, durability=DurabilityPolicy.VOLATILE, reliability=ReliabilityPolicy.RELIABLE)
+    publisher = fleet.listener.node.create_publisher(Header, f"{odd}/zone", volatile)
+    fleet.start({"robots": fleet.names[1:]})
+    ticks = fleet.await_ticks(3, lambda tick: odd in tick["missing"], lambda: publisher.publish(zone_header("x", 0.0)))
+    assert all(tick["complete"] for tick in ticks)
+    said = fleet.processes.output(fleet.parts["dispatcher"])
+    assert said.count(f"/{odd}/zone of node 'listener' cannot be heard (volatile publisher") == 1
+    assert "publish it reliable and transient local" in said
 
 
 def test_thirty_percent_silent_robots_leave_ticks_complete(fleet: Fleet) -> None:

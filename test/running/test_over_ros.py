@@ -175,6 +175,20 @@ def test_a_second_dispatcher_and_a_second_clock_are_refused(
     assert first.poll() is None
 
 
+def test_a_second_dispatcher_is_refused_under_remapped_names_too(
+    processes: Processes, demo_path: Path, demo_policy: Path
+) -> None:
+    """The first waits for its robots: its publisher is there, and has said nothing that could give it away."""
+    names = {"priority_zone": "site/steering"}
+    given = {"config": str(demo_path), "n": N, "policy": str(demo_policy), "k": K}
+    first = processes.node(DISPATCHER, names, startup_timeout=600.0, **given)
+    wait_for(lambda: "waiting for robots" in processes.output(first), 60, processes.output(first))
+    second = processes.node(DISPATCHER, names, **given)
+    assert second.wait(timeout=90) == 2, processes.output(second)
+    assert "another dispatcher already publishes '/site/steering'" in processes.output(second)
+    assert first.poll() is None
+
+
 @pytest.mark.parametrize(
     ("module", "parameters", "sentence"),
     [

@@ -48,11 +48,7 @@ class Watch:
         return lambda pressed: publisher.publish(Bool(data=pressed))
 
     def call(self, kind: Any, service: str, **request: Any) -> Any:
-        client = self.fleet.listener.node.create_client(kind, service)
-        self.fleet.await_(client.service_is_ready, service)
-        future = client.call_async(kind.Request(**request))
-        self.fleet.await_(future.done, f"an answer of {service}")
-        return future.result()
+        return self.fleet.listener.call(kind, service, **request)
 
     def set(self, name: str, value: str | list[str], *nodes: str) -> None:
         for node in nodes:
@@ -161,9 +157,9 @@ def test_out_of_service_hold_and_advise(guarded: Fleet) -> None:
         assert not {*tick["sampled"], *tick["replacements"], *tick["messages"]} & set(away)
         assert tick["stale"] == {empty: "out of service"}
         assert tick["complete"], "another robot was asked instead"
+    fleet.await_(lambda: any(n > before[name] for name, n in count(watch.goals).items()), "goals of the others", send)
     unsent = {name: len(watch.goals[name]) - before[name] for name in (*away, empty)}
     assert set(unsent.values()) == {0}
-    assert any(n > before[name] for name, n in count(watch.goals).items())
     charge[0] = 0.9
     watch.set("exclude", [""], "dispatcher", "robots")
     back = {*away, empty}

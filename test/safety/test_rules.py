@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from meanfleet.config import Config
 from meanfleet.dispatcher_node.gather import OUT, Gather
 from meanfleet.dispatcher_node.holding import ESTOP, MIN_HOLD, NOBODY, Holding
 from meanfleet.errors import UserError
 from meanfleet.robot_node.confirmation import Confirmation
-from meanfleet.robot_node.halt import Halt
+from meanfleet.robot_node.halt import STRAY, Halt
 from meanfleet.robot_node.service import Service
 from meanfleet.safety import QUIET, Stop, excluded
 
@@ -96,28 +97,43 @@ def test_each_button_is_released_where_it_was_pressed() -> None:
         assert stop.by == ""
 
 
+def poses(*x: float) -> NDArray[np.float64]:
+    """Of robots on a line [m]."""
+    return np.array([(value, 0.0) for value in x])
+
+
 def test_every_robot_is_told_once_to_stand_as_soon_as_its_pose_is_known() -> None:
-    halt, known, everybody, one = Halt(3), np.array([True, False, True]), np.ones(3, dtype=bool), np.ones(3, dtype=int)
-    assert halt.due(known, one) == []
+    halt, some, everybody, one = Halt(3), poses(1, math.nan, 3), poses(1, 2, 3), np.ones(3, dtype=int)
+    assert halt.due(some, one) == []
     assert halt.turn(True)
-    assert halt.due(known, one) == [0, 2]
-    assert halt.due(known, one) == []
+    assert halt.due(some, one) == [0, 2]
+    assert halt.due(some, one) == []
     assert halt.due(everybody, one) == [1]
     assert not halt.turn(True)
     halt.renew()
-    assert halt.due(known, one) == [0, 2]
+    assert halt.due(some, one) == [0, 2]
     assert halt.turn(False)
     assert halt.due(everybody, one) == []
 
 
 def test_who_listens_only_later_is_told_to_stand_as_well() -> None:
-    halt, known = Halt(2), np.ones(2, dtype=bool)
+    halt, xy = Halt(2), poses(0, 5)
     halt.turn(True)
-    assert halt.due(known, np.array([0, 1])) == [1], "a goal that nobody listens to would be lost"
-    assert halt.due(known, np.array([1, 1])) == [0]
-    assert halt.due(known, np.array([1, 2])) == [1]
-    assert halt.due(known, np.array([0, 2])) == [], "the navigation of robot 0 ends ..."
-    assert halt.due(known, np.array([1, 2])) == [0], "... and starts again"
+    assert halt.due(xy, np.array([0, 1])) == [1], "a goal that nobody listens to would be lost"
+    assert halt.due(xy, np.array([1, 1])) == [0]
+    assert halt.due(xy, np.array([1, 2])) == [1]
+    assert halt.due(xy, np.array([0, 2])) == [], "the navigation of robot 0 ends ..."
+    assert halt.due(xy, np.array([1, 2])) == [0], "... and starts again"
+
+
+def test_who_goes_on_is_told_again_to_stand() -> None:
+    halt, one = Halt(2), np.ones(2, dtype=int)
+    halt.turn(True)
+    assert halt.due(poses(0, 5), one) == [0, 1]
+    assert halt.due(poses(0.9 * STRAY, 5), one) == [], "it brakes"
+    assert halt.due(poses(1.1 * STRAY, 5), one) == [0], "it rejected the goal"
+    assert halt.due(poses(1.9 * STRAY, math.nan), one) == []
+    assert halt.due(poses(2.2 * STRAY, 5), one) == [0]
 
 
 # --- confirms

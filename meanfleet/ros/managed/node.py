@@ -20,6 +20,7 @@ from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 
 from meanfleet.errors import UserError
+from meanfleet.memory import give_back
 
 from ..node import Signals, WorkingNode
 from ..parameters import ParameterSpec
@@ -50,6 +51,7 @@ class ManagedNode(LifecycleNodeMixin, WorkingNode):
         self.configured = self.active = self.starting = False
         self.pending: Any = None  # what `prepare` made of accepted parameters and `put` has not put in place yet
         self._candidate: Any = None
+        self._untidy = False  # whether values were looked at that may have been large
         self._refusal: UserError | None = None
         self._entities: list[Any] = []
         self._ended = False
@@ -153,7 +155,7 @@ class ManagedNode(LifecycleNodeMixin, WorkingNode):
 
     def _judge(self, parameters: list[Any]) -> Any:
         """Whether parameters may be set: called before, for all of one call at once."""
-        self._candidate = None
+        self._candidate, self._untidy = None, True
         changed = {parameter.name: parameter.value for parameter in parameters if parameter.name in self.table}
         try:
             for name, value in changed.items():
@@ -202,6 +204,9 @@ class ManagedNode(LifecycleNodeMixin, WorkingNode):
         if self.pending is not None and self.between_ticks:
             prepared, self.pending = self.pending, None
             self.put(prepared)
+        if self._untidy and self.between_ticks:
+            self._untidy = False
+            give_back()
         if not self.active:
             return IDLE
         try:

@@ -1,0 +1,105 @@
+"""Making figures, each once: OUT/NAME holds its pictures and result.json, which says what it was made with."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import meanfleet
+from meanfleet.files import replacing, writable_folder, write_json
+
+from .figure import PaperFigure
+from .page import page
+from .registry import every
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished figure.
+
+    Attributes:
+        figure: which one.
+        settings: it was made with.
+        summary: its numbers.
+        seconds: it took.
+        pictures: PNG files.
+        kept: whether it was there already.
+    """
+
+    figure: PaperFigure
+    settings: dict[str, Any]
+    summary: dict[str, Any]
+    seconds: float
+    pictures: tuple[Path, ...]
+    kept: bool
+
+
+def digest(figure: PaperFigure, settings: dict[str, Any]) -> str:
+    """SHA-256 over the figure's name, its settings and the version: another one is made anew."""
+    text = json.dumps([figure.name, settings, meanfleet.__version__], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def make(figure: PaperFigure, out: Path, quick: bool, tell: Tell) -> Result:
+    """The figure from `out`, made first if it is not there, damaged, or of other settings."""
+    settings = json.loads(json.dumps(figure.settings(quick)))  # as it is read back
+    done = finished(figure, out, settings)
+    if done is not None:
+        return done
+    folder = writable_folder(out / figure.name)
+    for left in folder.iterdir():  # of other settings, or of a run that was killed
+        left.unlink()
+    began = time.monotonic()
+    summary = json.loads(json.dumps(figure.run(settings, folder, writable_folder(out / "shared"), tell)))
+    seconds = time.monotonic() - began
+    pictures = tuple(sorted(folder.glob("*.png")))
+    sums = {path.name: _sum(path.read_bytes()) for path in pictures}
+    content = {"settings": settings, "summary": summary, "seconds": seconds, "pictures": sums}
+    write_json(folder / "result.json", {"digest": digest(figure, settings), "checksum": _check(content)} | content)
+    return Result(figure, settings, summary, seconds, pictures, kept=False)
+
+
+def finished(figure: PaperFigure, out: Path, settings: dict[str, Any] | None) -> Result | None:
+    """The figure if it is in `out`, whole, and of these settings (None: of any); None otherwise."""
+    folder = out / figure.name
+    try:
+        found = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+        content = {key: found[key] for key in ("settings", "summary", "seconds", "pictures")}
+        pictures = tuple(folder / name for name in sorted(content["pictures"]))
+        whole = found["checksum"] == _check(content) and found["digest"] == digest(figure, content["settings"])
+        whole = whole and all(_sum(path.read_bytes()) == content["pictures"][path.name] for path in pictures)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if not whole or (settings is not None and content["settings"] != settings):
+        return None
+    return Result(figure, content["settings"], content["summary"], content["seconds"], pictures, kept=True)
+
+
+def write_report(out: Path) -> Path:
+    """report.html over all figures that are in `out`, whatever their settings; returns its path."""
+    results = [result for figure in every() if (result := finished(figure, out, None)) is not None]
+    path = out / "report.html"
+    with replacing(path) as stream:
+        stream.write(page(results).encode())
+    return path
+
+
+def statements(results: Sequence[Result]) -> tuple[int, int, int]:
+    """How many claims hold, do not, and cannot be told."""
+    verdicts = [finding.holds for result in results for finding in result.figure.findings(result.summary)]
+    return verdicts.count(True), verdicts.count(False), verdicts.count(None)
+
+
+def _sum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _check(content: dict[str, Any]) -> str:
+    return _sum(json.dumps(content, sort_keys=True).encode())

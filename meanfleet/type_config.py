@@ -1,0 +1,37 @@
+"""Types of robots in the configuration: what is different for each, and which robots are of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from math import floor
+from typing import Any
+
+from pydantic import Field
+
+from .sections import Positive, Section
+
+
+class TypeConfig(Section):
+    """One type of robots; keys of P_l and r_l that are given take the place of the game's for these robots."""
+
+    share: Positive = Field(description="of the fleet, relative; the first robots are of the first type, and so on")
+    P_l: dict[str, Any] = Field({}, description="keys of game.P_l that are different for this type")
+    r_l: dict[str, Any] = Field({}, description="keys of game.r_l that are different for this type")
+
+
+def counts_of(shares: Sequence[float], n: int) -> tuple[int, ...]:
+    """Robots of every type: n in the proportions of the shares, by largest remainders, of equal ones the first."""
+    parts = [Fraction(share) for share in shares]
+    exact = [n * part / sum(parts) for part in parts]
+    counts = [floor(value) for value in exact]
+    order = sorted(range(len(shares)), key=lambda i: (counts[i] - exact[i], i))
+    for i in order[: n - sum(counts)]:
+        counts[i] += 1
+    return tuple(counts)
+
+
+def merged(game: dict[str, Any], own: TypeConfig) -> dict[str, Any]:
+    """The keys of a section `game` with a type's own; counted transitions take the place of all."""
+    given = {"P_l": own.P_l, "r_l": own.r_l}
+    return game | {key: keys if "counted" in keys else game[key] | keys for key, keys in given.items()}

@@ -1,0 +1,173 @@
+"""Reproducing the papers' figures: the register, what is kept, and a report whose verdicts follow from numbers."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meanfleet.errors import UserError
+from meanfleet.paper.experiments import findings
+from meanfleet.paper.figure import TITLES, Finding, PaperFigure
+from meanfleet.paper.figures import reward, runtime, squeeze
+from meanfleet.paper.registry import every, named
+from meanfleet.paper.running import digest, finished, make, statements, write_report
+from meanfleet.peers.study import Effort, conduct, load
+from meanfleet.resources import config_file
+
+TINY = replace(
+    squeeze.FIGURE,
+    settings=lambda quick: {"quick": quick, "config": "", "ks": [1, 4, 8], "seeds": 2, "rollouts": 4 if quick else 6},
+)
+
+
+def quiet(note: str) -> None:
+    """No progress wanted."""
+
+
+class Loaded(HTMLParser):
+    """What a page loads, and its marks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sources: list[str] = []
+        self.marks: list[str] = []
+        self._marking = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.sources += [str(given[key]) for key in ("src",) if key in given]
+        self.sources += [str(given["href"])] if tag == "link" else []
+        self._marking = tag == "span" and "mark" in str(given.get("class"))
+
+    def handle_data(self, data: str) -> None:
+        if self._marking:
+            self.marks.append(data)
+        self._marking = False
+
+
+def test_every_figure_is_registered_once_with_a_paper_and_a_place() -> None:
+    figures = every()
+    names = [figure.name for figure in figures]
+    assert len(set(names)) == len(names) >= 10
+    assert {figure.paper for figure in figures} <= set(TITLES)
+    assert [figure.order for figure in figures] == sorted(figure.order for figure in figures)
+    assert {"reward", "runtime", "mode", "zones", "squeeze", "exploration", "learning"} <= set(names)
+    for figure in figures:
+        for quick in (True, False):
+            assert figure.settings(quick)["quick"] == quick
+            json.dumps(figure.settings(quick))
+        assert digest(figure, figure.settings(True)) != digest(figure, figure.settings(False))
+
+
+def test_figures_are_chosen_by_name_and_an_unknown_one_is_refused() -> None:
+    assert [figure.name for figure in named(["squeeze", "reward"])] == ["reward", "squeeze"]
+    with pytest.raises(UserError, match=r"figure 'reword' is unknown.*reward"):
+        named(["reword"])
+
+
+def test_commands_in_the_report_parse() -> None:
+    """The command beside a figure is one that the command line takes."""
+    import shlex
+
+    import typer
+
+    from meanfleet.cli.app import app
+
+    group = typer.main.get_command(app)
+    for figure in every():
+        for quick in (True, False):
+            line = figure.command(figure.settings(quick))
+            if line:
+                program, name, *words = shlex.split(line)
+                assert program == "meanfleet"
+                group.commands[name].make_context(name, words)
+
+
+def test_a_finished_figure_is_kept_until_its_settings_change_or_it_is_damaged(tmp_path: Path) -> None:
+    runs = []
+
+    def counted(*arguments: Any) -> dict[str, Any]:
+        runs.append(arguments)
+        return TINY.run(*arguments)
+
+    figure = replace(TINY, run=counted)
+    first, again = (make(figure, tmp_path, True, quiet) for _ in range(2))
+    assert (len(runs), first.kept, again.kept) == (1, False, True)
+    assert again.summary == first.summary
+    other = make(figure, tmp_path, False, quiet)
+    assert (len(runs), other.settings["rollouts"]) == (2, 6)
+    (picture,) = other.pictures
+    picture.write_bytes(picture.read_bytes()[:-20])
+    assert finished(figure, tmp_path, None) is None
+    make(figure, tmp_path, False, quiet)
+    path = tmp_path / figure.name / "result.json"
+    path.write_text(path.read_text().replace('"n": 8', '"n": 9'))
+    assert not make(figure, tmp_path, False, quiet).kept
+    path.write_text("{")
+    assert not make(figure, tmp_path, False, quiet).kept
+    assert len(runs) == 5
+
+
+def test_a_run_that_fails_leaves_nothing_that_counts(tmp_path: Path) -> None:
+    def killed(settings: Any, folder: Path, shared: Path, tell: Any) -> dict[str, Any]:
+        (folder / "half.png").write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make(replace(TINY, run=killed), tmp_path, True, quiet)
+    assert finished(TINY, tmp_path, None) is None
+    assert [path.name for path in make(TINY, tmp_path, True, quiet).pictures] == ["squeeze.png"]
+
+
+def test_the_report_is_one_file_with_a_mark_for_every_claim(tmp_path: Path) -> None:
+    result = make(TINY, tmp_path, True, quiet)
+    page = write_report(tmp_path).read_text(encoding="utf-8")
+    parser = Loaded()
+    parser.feed(page)
+    assert parser.sources
+    assert all(source.startswith("data:image/png;base64,") for source in parser.sources)
+    claims = TINY.findings(result.summary)
+    assert len(parser.marks) == 2 * len(claims)  # in the overview, and beside the figure
+    assert parser.marks.count("borne out") == 2 * sum(claim.holds is True for claim in claims)
+    assert "meanfleet reproduce squeeze --quick" in page
+    assert sum(statements([result])) == len(claims)
+
+
+# --- verdicts follow from numbers
+
+
+def verdicts(figure: PaperFigure, summary: dict[str, Any]) -> list[bool | None]:
+    return [finding.holds for finding in figure.findings(summary)]
+
+
+def curve(*means: float, half: float = 0.1) -> dict[str, Any]:
+    returns = [{"mean": mean, "low": mean - half, "high": mean + half} for mean in means]
+    return {"ks": list(range(1, len(means) + 1)), "returns": returns}
+
+
+def test_reward_rising_less_and_less_bears_both_claims_out_and_falling_neither() -> None:
+    assert verdicts(reward.FIGURE, curve(1, 3, 4, 4.5, 4.7)) == [True, True]
+    assert verdicts(reward.FIGURE, curve(4.7, 4.5, 4, 3, 1)) == [False, True]
+    assert verdicts(reward.FIGURE, curve(1, 1.2, 2, 4, 8)) == [True, False]
+    assert verdicts(reward.FIGURE, curve(1, 1.1, 1.2, 1.25, 1.26, half=1)) == [None, True]
+
+
+def test_time_like_a_power_of_k_is_polynomial_and_exponential_is_not() -> None:
+    ks = [1, 5, 10, 20, 40]
+    assert verdicts(runtime.FIGURE, {"ks": ks, "seconds": [0.01 * k**3 for k in ks]}) == [True, True]
+    assert verdicts(runtime.FIGURE, {"ks": ks, "seconds": [2.0**k for k in ks]}) == [True, False]
+
+
+def test_an_experiment_is_judged_by_its_own_gaps() -> None:
+    setup = load(config_file("squeeze.yaml"))
+    found = conduct(setup, Effort((1, 3, 5, 8), seeds=4, rollouts=100), quiet)
+    assert [each.holds for each in findings(found)][:2] == [True, True]
+    found["curve"].reverse()
+    worse = findings(found)
+    assert [each.holds for each in worse][:2] == [False, False]
+    assert all(isinstance(each, Finding) and each.found for each in worse)
