@@ -55,9 +55,10 @@ def continuous_command(
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
-    return (
-        {"rule": row["rule"], "k": row["k"]} | row["estimate"] | {"seconds": row["seconds"], "modes": row["accuracy"]}
-    )
+    flat: dict[str, Any] = {"rule": row["rule"], "k": row["k"]}
+    flat.update(row["estimate"])
+    flat.update((name, row[name]) for name in ("seconds", "accuracy", "diverged"))
+    return flat
 
 
 def _show(found: dict[str, Any], fleets: int) -> None:
