@@ -11,6 +11,7 @@ NAME = "meanfleet"
 PACKAGES = (
     "meanfleet",
     "meanfleet.cli",
+    "meanfleet.continuous",
     "meanfleet.federated",
     "meanfleet.operating",
     "meanfleet.operating.doctor",
@@ -25,6 +26,8 @@ PACKAGES = (
     "meanfleet.safety",
     "meanfleet.solver",
     "meanfleet.solver.chained",
+    "meanfleet.solver.continuous",
+    "meanfleet.solver.continuous.learning",
     "meanfleet.solver.dynamics",
     "meanfleet.solver.fleet",
     "meanfleet.solver.logged",
@@ -45,6 +48,7 @@ PACKAGES = (
 )
 
 CONFIGS = ("yaml", "rviz", "foxglove.json")
+CONTINUOUS = ["jax>=0.4.30", "optax>=0.2.2"]
 FEDERATED = ["scikit-learn>=1.3"]
 DASK = ["dask>=2024.5", "distributed>=2024.5"]
 TEST = ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "setuptools>=70.1", "shapely>=2.0"]
@@ -109,12 +113,24 @@ setup(
         "bench": ["quantecon>=0.7", "mdpsolver>=0.10", "psutil>=5.9"],
         # Sweeps on a cluster: `meanfleet sweep --backend dask`.
         "dask": DASK,
+        # Learning by gradients on the continuous warehouse; wheels of 90 MB for the CPU.
+        "continuous": CONTINUOUS,
         # The digits of `meanfleet federated`.
         "federated": FEDERATED,
         "test": TEST,
         # The pages of docs/: `make docs`.
         "docs": DOCS,
-        "dev": [*TEST, *DASK, *DOCS, *FEDERATED, "ruff>=0.17", "mypy>=1.15", "types-PyYAML>=6.0", "scipy-stubs>=1.15"],
+        "dev": [
+            *TEST,
+            *CONTINUOUS,
+            *DASK,
+            *DOCS,
+            *FEDERATED,
+            "ruff>=0.17",
+            "mypy>=1.15",
+            "types-PyYAML>=6.0",
+            "scipy-stubs>=1.15",
+        ],
     },
     entry_points={
         "console_scripts": [

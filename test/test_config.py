@@ -40,8 +40,9 @@ def refusal(folder: Path, content: dict[str, Any] | str) -> str:
 # --- what is shipped and the defaults
 
 
-# These hold small games, no warehouse: test/test_learning.py, test/test_peers.py and test/federated read them.
-OTHER = ("prisoners.yaml", "squeeze.yaml", "exploration.yaml", "federated.yaml")
+# These hold small games or a line, no warehouse: test/test_learning.py, test/test_peers.py, test/federated and
+# test/test_continuous_config.py read them.
+OTHER = ("prisoners.yaml", "continuous.yaml", "squeeze.yaml", "exploration.yaml", "federated.yaml")
 WAREHOUSES = [p for p in SHIPPED if not p.name.endswith(".counts.yaml") and p.name not in OTHER]
 
 

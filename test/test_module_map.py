@@ -76,7 +76,12 @@ def test_only_nodes_and_conversions_know_ros() -> None:
 
 @pytest.mark.parametrize(
     ("package", "home"),
-    [("pybullet", "sim/backends/bullet.py"), ("torch", "solver/continuous"), ("typer", "meanfleet/cli")],
+    [
+        ("pybullet", "sim/backends/bullet.py"),
+        ("jax", "solver/continuous/learning"),
+        ("optax", "solver/continuous/learning"),
+        ("typer", "meanfleet/cli"),
+    ],
 )
 def test_a_heavy_package_has_one_home(package: str, home: str) -> None:
     found = [
@@ -198,19 +203,19 @@ ROBOT_SIDE = [
 @pytest.mark.parametrize("module", ROBOT_SIDE)
 def test_a_robot_needs_numpy_yaml_and_pydantic_only(module: str) -> None:
     """A robot's computer installs rclpy, numpy, pyyaml and pydantic, nothing else; here even without rclpy."""
-    heavy = {"numba", "scipy", "matplotlib", "pybullet", "typer", "rich", "joblib", "torch", "rclpy", "rosbags"}
+    heavy = {"numba", "scipy", "matplotlib", "pybullet", "typer", "rich", "joblib", "jax", "rclpy", "rosbags"}
     result = import_without(heavy, [module])
     assert result.returncode == 0, result.stderr
 
 
-def test_everything_but_the_nodes_and_bullet_imports_without_ros_pybullet_and_torch() -> None:
+def test_everything_but_the_nodes_and_bullet_imports_without_ros_pybullet_and_jax() -> None:
     modules = [
         name(path)
         for path in SOURCES
-        if path.name not in (*ROS_FILES, "bullet.py", "__main__.py") and "continuous" not in path.parts
+        if path.name not in (*ROS_FILES, "bullet.py", "__main__.py") and "continuous/learning" not in path.as_posix()
     ]
     assert len(modules) > 40
-    result = import_without({"rclpy", "pybullet", "torch"}, modules)
+    result = import_without({"rclpy", "pybullet", "jax"}, modules)
     assert result.returncode == 0, result.stderr
 
 

@@ -15,6 +15,7 @@ from . import (
     fitting,
     inspecting,
     learning,
+    lining,
     operating,
     peering,
     recording,
@@ -57,6 +58,7 @@ app.command("simulate")(simulating.simulate_command)
 app.command("compare")(simulating.compare_command)
 app.command("count")(simulating.count_command)
 app.command("dynamics")(learning.dynamics_command)
+app.command("continuous")(lining.continuous_command)
 app.command("mfq")(peering.mfq_command)
 app.command("reproduce")(reproducing.reproduce_command)
 app.command("federated")(federating.federated_command)
