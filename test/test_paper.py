@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from meanfleet.cli.app import app
 from meanfleet.errors import UserError
 from meanfleet.paper.experiments import findings
 from meanfleet.paper.figure import TITLES, Finding, PaperFigure
-from meanfleet.paper.figures import reward, runtime, squeeze
+from meanfleet.paper.figures import continuous, federated, reward, runtime, squeeze
 from meanfleet.paper.registry import every, named
 from meanfleet.paper.running import digest, finished, make, statements, write_report
 from meanfleet.peers.study import Effort, conduct, load
@@ -171,3 +173,52 @@ def test_an_experiment_is_judged_by_its_own_gaps() -> None:
     worse = findings(found)
     assert [each.holds for each in worse][:2] == [False, False]
     assert all(isinstance(each, Finding) and each.found for each in worse)
+
+
+def line(remembering: tuple[float, float], learned: tuple[float, ...] = (), error: float = 1.0) -> dict[str, Any]:
+    rules = [("hold", 0, 160.0), ("random", 0, 37.0)]
+    rules += [("solved bins, remembering", k, mean) for k, mean in zip((1, 75), remembering, strict=True)]
+    rules += [("trpo", k, mean) for k, mean in zip((1, 75), learned, strict=False)]
+    rows = [{"rule": rule, "k": k, "estimate": {"mean": mean, "error": error}} for rule, k, mean in rules]
+    return {"rows": rows, "config": {"learning": {"algorithm": "trpo", "runs": 3}}}
+
+
+def test_the_continuous_warehouse_is_held_against_what_was_published() -> None:
+    assert verdicts(continuous.FIGURE, line((170, 180))) == [None, None, True, True]
+    assert verdicts(continuous.FIGURE, line((170, 170.5), (127.0, 160.0))) == [True, False, False, True]
+    assert verdicts(continuous.FIGURE, line((161, 180), (120.0,))) == [False, None, True, False]
+
+
+def clients(lead: float, *accuracies: float) -> dict[str, Any]:
+    def interval(mean: float) -> dict[str, float]:
+        return {"mean": mean, "low": mean - 0.01, "high": mean + 0.01}
+
+    points = [
+        {
+            "k": k,
+            "arms": {"policy": {"end": interval(mean)}},
+            "lead": {name: {"end": interval(lead)} for name in ("fedavg", "tuned")},
+        }
+        for k, mean in enumerate(accuracies, 1)
+    ]
+    return {"points": points, "seeds": [0, 1]}
+
+
+def test_clients_are_worth_what_their_errors_leave() -> None:
+    assert verdicts(federated.FIGURE, clients(0.02, 0.90, 0.95)) == [True, True]
+    assert verdicts(federated.FIGURE, clients(0.005, 0.90, 0.915)) == [False, False]
+
+
+def test_a_figure_without_its_packages_is_left_out_or_refused_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lacking = replace(TINY, name="lacking", needs=("no_such_module", "federated"))
+    monkeypatch.setattr("meanfleet.paper.registry.every", lambda: (TINY, lacking))
+    out = ["-o", str(tmp_path), "--quick"]
+    every_one = CliRunner().invoke(app, ["reproduce", *out])
+    assert every_one.exit_code == 0, every_one.output
+    assert "left out: figure lacking needs more: pip install 'meanfleet[federated]'" in every_one.output
+    assert (tmp_path / "squeeze").exists()
+    by_name = CliRunner().invoke(app, ["reproduce", "lacking", *out])
+    assert isinstance(by_name.exception, UserError)
+    assert not (tmp_path / "lacking").exists()

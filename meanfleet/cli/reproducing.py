@@ -9,9 +9,10 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from meanfleet.errors import UserError
 from meanfleet.files import writable_folder
 
-from .common import Json, bar, console, print_json
+from .common import Json, bar, complaints, console, print_json
 
 
 def reproduce_command(
@@ -36,6 +37,7 @@ def reproduce_command(
     if listed:
         _list(chosen, json)
         return
+    chosen = _possible(chosen, bool(figures))
     writable_folder(out)
     began, results = time.monotonic(), []
     with bar("reproducing", len(chosen), json) as advance:
@@ -66,6 +68,17 @@ def reproduce_command(
         f"{time.monotonic() - began:.0f} s",
         soft_wrap=True,
     )
+
+
+def _possible(chosen: tuple[Any, ...], asked_for: bool) -> tuple[Any, ...]:
+    """Figures whose packages are there; the others are told, and refused if they were asked for by name."""
+    for figure in chosen:
+        if figure.lacks:
+            text = f"figure {figure.name} needs more: pip install 'meanfleet[{figure.lacks}]'"
+            if asked_for:
+                raise UserError(text)
+            complaints.print(f"left out: {text}", soft_wrap=True, markup=False)
+    return tuple(figure for figure in chosen if not figure.lacks)
 
 
 def _list(figures: tuple[Any, ...], json: bool) -> None:

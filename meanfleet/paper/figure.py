@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +57,7 @@ class PaperFigure:
         findings: what the summary says to the paper's claims; computed from the summary alone.
         command: that makes the same by itself, given the settings; "" if only `reproduce` does.
         differs: what is not as in the paper, given the settings; "" if nothing is.
+        needs: a module that it cannot do without, and the extra of meanfleet that brings it.
     """
 
     name: str
@@ -68,6 +70,13 @@ class PaperFigure:
     findings: Callable[[Summary], Sequence[Finding]]
     command: Callable[[Settings], str]
     differs: Callable[[Settings], str]
+    needs: tuple[str, str] = ("", "")
+
+    @property
+    def lacks(self) -> str:
+        """The extra that has to be installed first; "" if nothing is missing."""
+        module, extra = self.needs
+        return extra if module and importlib.util.find_spec(module) is None else ""
 
 
 def save(figure: Figure, folder: Path, name: str) -> None:
