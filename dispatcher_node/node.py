@@ -38,6 +38,7 @@ Serves: ~/estop (std_srvs/SetBool).
 
 from __future__ import annotations
 
+import random
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -68,6 +69,8 @@ from .schedule import Due, Schedule
 WAIT = 0.02  # [s, wall] longest wait between two looks at the clock
 STALL_PERIOD = 5.0  # [s, wall] between two complaints about a clock that stands still
 PATIENCE = 2.0  # [s, wall] with a silent second dispatcher when activated from outside, where somebody waits
+NEW = 5.0  # [s, wall] after taking the topic: another dispatcher discovered until then has the older right
+APART = 1.0  # [s, wall] within which two that gave way to each other look again
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ class DispatcherNode(ManagedNode):
         self.gather: Gather | None = None
         self.checkpoint: Checkpoint | None = None
         self.stop = Stop()
-        self.stamp, self.started, self.stall_told = 0.0, False, 0.0
+        self.stamp, self.started, self.stall_told, self.began = 0.0, False, 0.0, 0.0
 
     def build(self) -> None:
         """Configure: everything but the publisher of the priority, which only an active dispatcher has."""
@@ -111,7 +114,8 @@ class DispatcherNode(ManagedNode):
         patience = LEASE_SECONDS if self.starting else PATIENCE
         refuse_second(self, Header, self.topic, "another dispatcher", self.stopped, patience)
         self.priority_publisher = self.create_publisher(Header, self.topic, LATCHED)
-        self.deadline = time.monotonic() + self.get_parameter("startup_timeout").value
+        self.began = time.monotonic()
+        self.deadline = self.began + self.get_parameter("startup_timeout").value
         self.schedule.restart()
 
     def pause(self) -> None:
@@ -173,6 +177,7 @@ class DispatcherNode(ManagedNode):
         self.stop_line.look()
         if self.gather is not None:
             return self._continue(self.gather)
+        self._give_way()
         if not self.started:
             return self._wait_for_robots()
         wall = time.monotonic()
@@ -182,6 +187,17 @@ class DispatcherNode(ManagedNode):
             return WAIT
         self._begin(due)
         return 0.0
+
+    def _give_way(self) -> None:
+        """Leave the topic to a dispatcher that was discovered late: on a busy machine that can take seconds.
+
+        Two that began at the same moment both leave, and look again at different times: one stays.
+        """
+        if time.monotonic() - self.began < NEW and self.count_publishers(self.topic) > 1:
+            self.get_logger().warning(f"another dispatcher appeared on '{self.topic}': leaving it, and looking again")
+            self._leave_topic()
+            time.sleep(random.uniform(0, APART))
+            self.begin()
 
     def _watch_clock(self, wall: float) -> None:
         still = self.schedule.stalled(wall)

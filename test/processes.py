@@ -21,8 +21,16 @@ MARK = "MEANFLEET_TEST_RUN"
 DOMAINS = range(1, 102)  # what leaves room for the ports of some hundred processes
 
 
-def wait_for(condition: Callable[[], Any], seconds: float, what: str, between: Callable[[], Any] | None = None) -> Any:
-    """Return the first truthy value of `condition`; fail after `seconds`, naming what was awaited."""
+def wait_for(
+    condition: Callable[[], Any],
+    seconds: float,
+    what: str | Callable[[], str],
+    between: Callable[[], Any] | None = None,
+) -> Any:
+    """Return the first truthy value of `condition`; fail after `seconds`, naming what was awaited.
+
+    `what` may be a function, called on failure: to tell what processes have printed until then.
+    """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         value = condition()
@@ -32,7 +40,7 @@ def wait_for(condition: Callable[[], Any], seconds: float, what: str, between: C
             time.sleep(0.02)
         else:
             between()
-    raise AssertionError(f"waited {seconds} s in vain for {what}")
+    raise AssertionError(f"waited {seconds} s in vain for {what() if callable(what) else what}")
 
 
 class Domain:

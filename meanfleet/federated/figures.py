@@ -48,6 +48,7 @@ def rounds(study: Study) -> Figure:
         axes.grid(alpha=0.3)
         axes.legend(fontsize="small", loc="lower right")
     row[0].set_ylabel("accuracy on the server's test set")
+    row[0].set_ylim(0, 1)  # Student's intervals of a few seeds may leave what is possible
     figure.suptitle(_title(study))
     return figure
 

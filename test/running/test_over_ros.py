@@ -162,7 +162,7 @@ def test_a_second_dispatcher_and_a_second_clock_are_refused(
     world = processes.node(WORLD, real_time_factor=8.0, **common)
     processes.node(ROBOT, **acting)
     first = processes.node(DISPATCHER, k=K, **acting)
-    wait_for(lambda: "first tick follows" in processes.output(first), 60, processes.output(first))
+    wait_for(lambda: "first tick follows" in processes.output(first), 60, lambda: processes.output(first))
     second = processes.node(DISPATCHER, k=K, **acting)
     clock = processes.node(WORLD, **common)
     assert second.wait(timeout=60) == 2
@@ -182,9 +182,10 @@ def test_a_second_dispatcher_is_refused_under_remapped_names_too(
     names = {"priority_zone": "site/steering"}
     given = {"config": str(demo_path), "n": N, "policy": str(demo_policy), "k": K}
     first = processes.node(DISPATCHER, names, startup_timeout=600.0, **given)
-    wait_for(lambda: "waiting for robots" in processes.output(first), 60, processes.output(first))
+    wait_for(lambda: "waiting for robots" in processes.output(first), 60, lambda: processes.output(first))
     second = processes.node(DISPATCHER, names, **given)
-    assert second.wait(timeout=90) == 2, processes.output(second)
+    wait_for(lambda: second.poll() is not None, 90, lambda: f"the second to give up; {processes.output(second)}")
+    assert second.returncode == 2, processes.output(second)
     assert "another dispatcher already publishes '/site/steering'" in processes.output(second)
     assert first.poll() is None
 

@@ -57,7 +57,7 @@ def test_topics_are_heard_as_they_offer_and_a_terminated_bag_is_whole(processes:
     early = listener.node.create_publisher(Header, "r1/zone", LATCHED)
     early.publish(Header(frame_id="storage"))  # before the recorder is there: latched
     recorder = processes.node(RECORDER, out=str(bag))
-    wait_for(lambda: len(kept(bag)) == 1, 30, f"the latched zone; {processes.output(recorder)}", listener.spin)
+    wait_for(lambda: len(kept(bag)) == 1, 30, lambda: f"the latched zone; {processes.output(recorder)}", listener.spin)
     late = listener.node.create_publisher(Header, "r2/zone", GOAL)  # volatile, and appears later
     odd = listener.node.create_publisher(Int32, "r2/odom", qos_profile_sensor_data)
     unwanted = listener.node.create_publisher(Int32, "r2/battery", GOAL)
@@ -117,7 +117,7 @@ def test_a_killed_recorder_leaves_what_it_heard_a_second_ago(
     def ticks() -> int:
         return len(RunRecord.load(out).ticks) if (out / "run.jsonl").exists() else 0
 
-    wait_for(lambda: ticks() >= 6, 90, f"six ticks; {processes.output(up)}")
+    wait_for(lambda: ticks() >= 6, 90, lambda: f"six ticks; {processes.output(up)}")
     config = Config.from_yaml(demo_path).with_robots(20)
 
     def recorded() -> int:
@@ -127,8 +127,9 @@ def test_a_killed_recorder_leaves_what_it_heard_a_second_ago(
             return 0
 
     wait_for(lambda: recorded() >= 6, 60, "six ticks on the disk while the recorder runs")
-    recorder = next(pid for pid in processes.left() if RECORDER.encode() in cmdline(pid))
-    os.kill(recorder, signal.SIGKILL)
+    recorders = [pid for pid in processes.left() if RECORDER.encode() in cmdline(pid)]
+    assert len(recorders) == 1, processes.output(up)
+    os.kill(recorders[0], signal.SIGKILL)
     assert up.wait(timeout=30) == 1
     assert "the recorder was ended by signal 9" in processes.output(up)
 
@@ -165,7 +166,7 @@ def test_a_full_disk_ends_the_recorder_with_code_2_and_leaves_a_readable_bag(
     bag = processes.folder / "bag"
     zone = listener.node.create_publisher(Header, "r1/zone", QoSProfile(depth=100))
     recorder = processes.node(RECORDER, out=str(bag))
-    wait_for(zone.get_subscription_count, 30, f"being heard; {processes.output(recorder)}", listener.spin)
+    wait_for(zone.get_subscription_count, 30, lambda: f"being heard; {processes.output(recorder)}", listener.spin)
     resource.prlimit(recorder.pid, resource.RLIMIT_FSIZE, (100_000, 100_000))
     noise = random.Random(0)
 
