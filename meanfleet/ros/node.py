@@ -26,6 +26,7 @@ from meanfleet.config import Config
 from meanfleet.errors import UserError
 
 from .conversions import to_seconds
+from .leftovers import clear_half_made
 
 LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 GOAL = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
@@ -150,6 +151,8 @@ def run(make: Callable[[Signals], WorkingNode], arguments: Sequence[str] | None 
     stopped = Signals()
     node: WorkingNode | None = None
     code = 0
+    for name in clear_half_made():
+        print(f"meanfleet: removed {name} from shared memory, half made by a killed process", file=sys.stderr)
     try:
         rclpy.init(
             args=list(arguments) if arguments is not None else None, signal_handler_options=SignalHandlerOptions.NO
