@@ -84,14 +84,15 @@ class SolePublisher:
 
         The older a publisher is, the longer it waits for the other one to leave first. Two that began at the same
         moment both leave, and look again at different times: one stays. To be called often; does nothing once the
-        topic was this node's for some seconds.
+        topic was this node's for some seconds, nor for a node of another name: whatever intrudes there shall not end
+        this one.
 
         Raises:
             UserError: as `look_for_others`.
         """
         now = time.monotonic()
         age = now - self._since
-        if self._publisher is None or age > 2 * NEW or not self.others():
+        if self._publisher is None or age > 2 * NEW or not self.others() or not self._doubles():
             self._contested = 0.0
             return
         self._contested = self._contested or now
@@ -104,6 +105,12 @@ class SolePublisher:
         time.sleep(random.uniform(0, APART))
         self.look_for_others(self.topic, LEASE_SECONDS)
         self._create()
+
+    def _doubles(self) -> int:
+        """How many nodes of the same name publish the topic as well."""
+        own = (self._node.get_namespace(), self._node.get_name())
+        found = self._node.get_publishers_info_by_topic(self._name(self.topic))
+        return sum((one.node_namespace, one.node_name) == own for one in found) - 1
 
     def look_for_others(self, topic: str, patience: float) -> None:
         """See that nobody publishes `topic`.
