@@ -347,11 +347,6 @@ class Config(Section):
         """Names of the game's states: the zones, or with types of robots type/zone."""
         return tuple(f"{kind}/{zone}" for kind in self.types for zone in self.zones) or self.zones
 
-    def require_alike(self, what: str) -> None:
-        """Raise UserError if robots have types, which `what` does not know."""
-        if self.types:
-            raise UserError(f"{self.source}: {what} takes fleets whose robots are alike: leave out the key 'types'")
-
     @property
     def state_graph(self) -> ZoneGraph:
         """Where moves lead from (type, zone), in the order of the game's states: a copy of the zones per type."""
