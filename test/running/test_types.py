@@ -14,13 +14,13 @@ from typer.testing import CliRunner
 
 from meanfleet.bundle import PolicyBundle
 from meanfleet.cli.app import app
-from meanfleet.config import Config
+from meanfleet.config import Config, SolverConfig
 from meanfleet.dispatcher_node.dispatcher import Decision, Dispatcher
 from meanfleet.dispatcher_node.sampling import Polling, design_from_config
 from meanfleet.errors import UserError
 from meanfleet.running.record import RunRecord
 from meanfleet.running.simulation import simulate
-from meanfleet.solver import Game
+from meanfleet.solver import Game, solve
 from naive.types import best_alone
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,7 +69,7 @@ def test_inspect_shows_a_policy_for_every_type(folder: Path) -> None:
         assert shown[name] == [told["moves"][state][move].split()[0] for move in best]
 
 
-def test_the_shipped_types_want_and_do_different_things(folder: Path) -> None:
+def test_the_shipped_types_want_and_do_different_things() -> None:
     """Under a priority that lasts, the best carrier stays in its zone and the best scout never does; so solved."""
     config = Config.from_yaml(ROOT / "config" / "types.yaml")
     moves = [np.flatnonzero(row).tolist() for row in config.zone_graph.allowed]
@@ -78,7 +78,8 @@ def test_the_shipped_types_want_and_do_different_things(folder: Path) -> None:
         for s in range(3):
             best = best_alone(game.P_l[:, s], game.r_l[:, s], moves, game.discount)
             assert best[s] == 0 if stays else 0 not in best
-    solved = PolicyBundle.load(folder / "solved.npz").local_policy.argmax(axis=2)  # [state, s_g]
+    settings = SolverConfig(**QUICK | {"alternations": 3})
+    solved = solve(Game.from_config(config), [3], n=10, settings=settings).local_policy.argmax(axis=2)  # [state, s_g]
     assert (solved[[0, 1, 2], [0, 1, 2]] == 0).all(), "carriers stay where the priority is"
     assert (solved[3:] != 0).all(), "scouts go on"
 
