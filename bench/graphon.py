@@ -1,16 +1,16 @@
-"""How well k robots tell what the fleet weighs on a zone: drawn by their interaction weights, and drawn uniformly.
+"""How well k robots tell what matters to the priority zone: drawn by interaction weights, and drawn uniformly.
 
     python bench/graphon.py [--quick] [--json FILE] [--out FOLDER]
 
-The heterogeneous warehouse, config/types.yaml. To the priority zone robot i matters with the weight W[type of i, s_g],
-a graphon with one step per type and zone (arXiv 2602.16196); what a dispatcher wants to know is the weighted histogram
+The heterogeneous warehouse, config/graphon.yaml. To the priority zone robot i matters with the weight W[s_g, type of i]
+(`interactions:`), a graphon with one step per zone and type (arXiv 2602.16196); what counts is the weighted histogram
 
     M(z) = Σ_i W_i 1[zone of i = z] / Σ_i W_i.
 
 Robots take the shortest way under a priority that changes at random. In every tick k robots are drawn by the designs
-`weighted` with p_i = W_i and `uniform`, and M is estimated from each by Horvitz and Thompson (unbiased), and from the
-uniform draw also by the ratio of two such sums, which is the best one does with it. Errors are root mean squares of the
-distance |M̂ − M| over ticks and seeds; ± is the standard error over seeds.
+`graphon` and `uniform`, and M is estimated from each by Horvitz and Thompson (unbiased), and from the uniform draw also
+by the ratio of two such sums, which is the best one does with it. Errors are root mean squares of the distance |M̂ − M|
+over ticks and seeds; ± is the standard error over seeds.
 """
 
 from __future__ import annotations
@@ -29,18 +29,17 @@ from matplotlib.figure import Figure
 from measuring import machine
 
 from meanfleet.config import Config
-from meanfleet.dispatcher_node.sampling import Roster, Uniform, Weighted
+from meanfleet.dispatcher_node.sampling import Graphon, Roster, Uniform, design_from_config
 from meanfleet.files import replacing
 from meanfleet.sim.backends.model import ModelWorld
 from meanfleet.sim.start import start_zones
 from meanfleet.solver import Game
 from meanfleet.sweep.figures import BLUE, GREY, ORANGE, rendered
 
-CONFIG = Path(__file__).resolve().parent.parent / "config" / "types.yaml"
-W = np.array([[8.0, 4.0, 8.0], [1.0, 2.0, 1.0]])  # [type, zone]: carriers matter most, at the docks above all
+CONFIG = Path(__file__).resolve().parent.parent / "config" / "graphon.yaml"
 KS = (2, 4, 6, 10, 15, 20, 30)
 HOLD = 10  # [ticks] on average that a priority stays
-METHODS = {"weighted": BLUE, "uniform": ORANGE, "uniform, ratio": GREY}
+METHODS = {"graphon": BLUE, "uniform": ORANGE, "uniform, ratio": GREY}
 
 
 def walk(config: Config, game: Game, ticks: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -67,13 +66,14 @@ def totals(values: np.ndarray, zones: np.ndarray, count: int) -> np.ndarray:
 def errors(config: Config, game: Game, k: int, ticks: int, seed: int) -> dict[str, float]:
     """Root mean square error of every method over the ticks of one run."""
     zones, priorities = walk(config, game, ticks, seed)
-    rng, kinds, n = np.random.default_rng([seed, k]), np.array(config.type_of), len(config.robots)
+    rng, n, graphon = np.random.default_rng([seed, k]), len(config.robots), design_from_config(config, "graphon")
     everyone, roster, count = np.ones(n, dtype=bool), Roster(n), len(config.zones)
+    assert isinstance(graphon, Graphon)
     squares: dict[str, list[float]] = {name: [] for name in METHODS}
     for here, priority in zip(zones, priorities, strict=True):
-        weight = W[kinds, priority]
+        roster.priority, weight = int(priority), graphon.matters(int(priority))
         truth = totals(weight, here, count) / weight.sum()
-        for name, design in (("weighted", Weighted(weight)), ("uniform", Uniform())):
+        for name, design in (("graphon", graphon), ("uniform", Uniform())):
             drawn = design.draw(k, everyone, roster, 0, rng)
             value = weight[drawn] / design.inclusion(k, everyone, roster, 0)[drawn]
             sums = totals(value, here[drawn], count)

@@ -23,7 +23,7 @@ from meanfleet.errors import UserError
 from meanfleet.filtering import first_best
 
 from .observers import PARTICLES, Belief, Sample, belief_of, check_observer, handed_over, make_observer
-from .sampling import Design, Polling, rounded, simple_design
+from .sampling import Design, Graphon, Polling, rounded, simple_design, weighted_shares
 
 Rule = Literal["learned", "hold", "random"]
 RULES: tuple[Rule, ...] = ("learned", "hold", "random")
@@ -53,6 +53,7 @@ class Decision:
         belief: what the dispatcher believed when it decided.
         heard: the robots' answers in it, by name.
         reason: why the priority was held whatever the policy says; empty if it was not.
+        weighted: under sampling graphon what matters to s_g(t) by zone, as this tick's answers tell it (shares).
     """
 
     tick: int
@@ -65,6 +66,7 @@ class Decision:
     belief: Belief
     heard: Mapping[str, Heard]
     reason: str = ""
+    weighted: tuple[float, ...] = ()
 
 
 class Dispatcher:
@@ -147,7 +149,7 @@ class Dispatcher:
     def sample(self) -> tuple[str, ...]:
         """Begin a tick: draw its robots without replacement and return their names."""
         self._samples = {}
-        return tuple(self.robots[i] for i in self.polling.begin(self.tick, self._draws).tolist())
+        return tuple(self.robots[i] for i in self.polling.begin(self.tick, self._draws, self.priority).tolist())
 
     def take(self, tick: int, priority: int, names: Sequence[str], weights: Mapping[str, float]) -> None:
         """Begin a tick with robots that were drawn elsewhere and what their answers count, as a recorded one."""
@@ -205,6 +207,7 @@ class Dispatcher:
         else:
             histogram = sum((s.counts for s in samples if s.age == 0), np.zeros(self.bundle.game.zones, np.int64))
             table_k = None
+        weighted = self._weighted(heard)
         dispatch, table_k, kappa = self._choose(histogram, table_k)
         if reason:
             dispatch, table_k, kappa = priority % self.bundle.game.dispatches, None, None
@@ -214,7 +217,7 @@ class Dispatcher:
             self.priority = following
         counts = tuple(histogram.tolist())
         self.last = Decision(
-            self.tick, priority, counts, table_k, dispatch, self.priority, kappa, belief, heard, reason
+            self.tick, priority, counts, table_k, dispatch, self.priority, kappa, belief, heard, reason, weighted
         )
         self.tick += 1
         return dispatch
@@ -243,6 +246,16 @@ class Dispatcher:
             answers = [answers[i] for i in self._draws.permutation(len(answers))[:table_k]]
         np.add.at(histogram, [answer.zone for answer in answers], 1)
         return histogram, table_k
+
+    def _weighted(self, heard: Mapping[str, Heard]) -> tuple[float, ...]:
+        """`Decision.weighted`; empty in designs that know no interaction weights, and if nobody answered."""
+        design, now = self.polling.design, {name: answer for name, answer in heard.items() if answer.age == 0}
+        if not isinstance(design, Graphon) or not now:
+            return ()
+        zones = np.array([answer.zone % self._zones for answer in now.values()])
+        matters = design.matters(self.priority)[[self._index[name] for name in now]]
+        weights = np.array([answer.weight for answer in now.values()])
+        return tuple(weighted_shares(zones, matters, weights, self._zones).tolist())
 
     def _choose(self, histogram: NDArray[np.int64], table_k: int | None) -> tuple[int, int | None, int | None]:
         """Dispatch, k of the table and κ of the filter that decided."""

@@ -19,7 +19,7 @@ Parameters, those with * changing between two ticks (`ros2 param set /dispatcher
     seed (int, 0): draws of robots and of the priority.
     rule* (string, learned): learned, hold or random.
     observer* (string, ""): memoryless, dirichlet or particle; empty: as the configuration says.
-    sampling* (string, ""): uniform, oldest, stratified, nearest or weighted; empty: as the configuration says.
+    sampling* (string, ""): uniform, oldest, stratified, nearest, weighted or graphon; empty: as the configuration says.
     rho* (double, 0): share of the belief that survives a tick; 0: as the configuration or the policy says.
     kappa* (int, 0): κ of the policy's filter to ask; 0: as the policy says.
     mode* (string, ""): shadow, advise or run; empty: as the configuration says.

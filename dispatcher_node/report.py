@@ -64,6 +64,7 @@ class TickReport:
         heard: the answers the decision used, by robot: zone, age in ticks, weight.
         belief: Dirichlet weights per zone when it decided; `mean`, `entropy`, `effective`, `surprise`, `rho` as in
             `observers.Belief`. The next tick's starts from rho · belief P̃[priority].
+        weighted: under sampling graphon what matters to the priority zone, by zone (`Decision.weighted`).
     """
 
     tick: int
@@ -101,6 +102,7 @@ class TickReport:
     mode: str = "run"
     reason: str = ""
     excluded: tuple[str, ...] = ()
+    weighted: tuple[float, ...] = ()
 
     @property
     def held(self) -> bool:
@@ -189,6 +191,7 @@ def tick_report(
         mode=mode,
         reason=decision.reason,
         excluded=dispatcher.excluded,
+        weighted=decision.weighted,
     )
 
 

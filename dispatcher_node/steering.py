@@ -19,7 +19,7 @@ class Steering:
     Attributes:
         k: robots polled per tick; also takes the place of a budget.
         observer: memoryless, dirichlet or particle.
-        sampling: uniform, oldest, stratified, nearest or weighted.
+        sampling: uniform, oldest, stratified, nearest, weighted or graphon.
         rho: share of the belief that survives a tick.
         kappa: κ of the policy's filter to ask.
         exclude: robots that are not polled; "" in it names nobody.

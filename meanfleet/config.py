@@ -19,7 +19,7 @@ from .fleet_config import FleetConfig
 from .floor_config import FloorConfig, FramesConfig
 from .robot_config import PoseSource, RobotConfig, pose_source
 from .sections import Finite, Name, NonNegative, Positive, Section, first_complaint
-from .type_config import TypeConfig, counts_of, merged
+from .type_config import TypeConfig, counts_of, interaction_weights, merged
 from .zone_graph import RING_MOVES, ZoneGraph, ZoneGraphError
 
 
@@ -112,7 +112,7 @@ class DispatcherConfig(Section):
     observer: Literal["memoryless", "dirichlet", "particle"] = "memoryless"
     rho: float | None = Field(None, gt=0, le=1, description="of the belief that survives a tick; None: the bundle's")
     particles: int = Field(1000, ge=2, le=1_000_000)
-    sampling: Literal["uniform", "oldest", "stratified", "nearest", "weighted"] = "uniform"
+    sampling: Literal["uniform", "oldest", "stratified", "nearest", "weighted", "graphon"] = "uniform"
     position: tuple[Finite, Finite] | None = Field(None, description="[m] x, y: sampling nearest polls nearest to it")
     probabilities: dict[str, NonNegative] = Field({}, description="of robots in sampling weighted, relative; others 1")
     polls_per_minute: Positive | None = Field(None, description="[1/min, ROS time] instead of k; None: k counts")
@@ -224,6 +224,9 @@ class Config(Section):
     fleet: FleetConfig
     game: GameConfig = GameConfig()
     types: dict[Name, TypeConfig] = Field({}, description="types of robots by name; none: all robots are alike")
+    interactions: dict[str, dict[str, Positive]] = Field(
+        {}, description="{zone: {type: weight}}: what a robot counts while the zone has priority, relative; others 1"
+    )
     dispatcher: DispatcherConfig = DispatcherConfig()
     robot: RobotConfig = RobotConfig()
     safety: SafetyConfig = SafetyConfig()
@@ -314,11 +317,18 @@ class Config(Section):
                 GameConfig(**merged(self.game.model_dump(), self.types[name]))
             except ValidationError as error:
                 raise ValueError(f"types.{name}: {first_complaint(error, GameConfig)}") from None
+        interaction_weights(self.interactions, self.zones, tuple(self.types))
+        if self.dispatcher.sampling == "graphon" and not self.interactions:
+            raise ValueError("dispatcher.sampling: graphon needs the key 'interactions': {zone: {type: weight}}")
 
     def of_type(self, name: str) -> Config:
         """The same configuration of a fleet in which all robots are of that type."""
         return self.model_copy(
-            update={"game": GameConfig(**merged(self.game.model_dump(), self.types[name])), "types": {}}
+            update={
+                "game": GameConfig(**merged(self.game.model_dump(), self.types[name])),
+                "types": {},
+                "interactions": {},
+            }
         )
 
     @property
@@ -328,14 +338,14 @@ class Config(Section):
         return tuple(i for i, count in enumerate(counts) for _ in range(count)) or (0,) * len(self.robots)
 
     @property
+    def interaction_weights(self) -> tuple[tuple[float, ...], ...]:
+        """What a robot of every type matters to every zone, [zone][type]."""
+        return interaction_weights(self.interactions, self.zones, tuple(self.types))
+
+    @property
     def states(self) -> tuple[str, ...]:
         """Names of the game's states: the zones, or with types of robots type/zone."""
         return tuple(f"{kind}/{zone}" for kind in self.types for zone in self.zones) or self.zones
-
-    def require_alike(self, what: str) -> None:
-        """Raise UserError if robots have types, which `what` does not know."""
-        if self.types:
-            raise UserError(f"{self.source}: {what} takes fleets whose robots are alike: leave out the key 'types'")
 
     @property
     def state_graph(self) -> ZoneGraph:

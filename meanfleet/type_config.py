@@ -1,14 +1,15 @@
-"""Types of robots in the configuration: what is different for each, and which robots are of it."""
+"""Types of robots in the configuration: what is different for each, which robots are of it, what they matter."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from math import floor
 from typing import Any
 
 from pydantic import Field
 
+from .errors import suggestion
 from .sections import Positive, Section
 
 
@@ -29,6 +30,25 @@ def counts_of(shares: Sequence[float], n: int) -> tuple[int, ...]:
     for i in order[: n - sum(counts)]:
         counts[i] += 1
     return tuple(counts)
+
+
+def interaction_weights(
+    given: Mapping[str, Mapping[str, float]], zones: Sequence[str], types: Sequence[str]
+) -> tuple[tuple[float, ...], ...]:
+    """What a robot of every type matters to every zone, [zone][type]; 1 where nothing is given.
+
+    Raises:
+        ValueError: an unknown zone or type.
+    """
+    if given and not types:
+        raise ValueError("interactions: weigh types of robots, so give the key 'types' too")
+    for zone, by_type in given.items():
+        if zone not in zones:
+            raise ValueError(f"interactions: {zone!r} is no zone{suggestion(zone, zones)}")
+        for name in by_type:
+            if name not in types:
+                raise ValueError(f"interactions.{zone}: {name!r} is no type of robots{suggestion(name, types)}")
+    return tuple(tuple(given.get(zone, {}).get(name, 1.0) for name in types) for zone in zones)
 
 
 def merged(game: dict[str, Any], own: TypeConfig) -> dict[str, Any]:

@@ -10,6 +10,7 @@ Dirichlet(concentration); the product game carries share·types·concentration, 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +62,22 @@ def typed_game(games: Sequence[Game], shares: Sequence[float]) -> Game:
         start_concentration=np.concatenate([factor * first.start_concentration for factor in scale]),
         graph=first.graph.copied(types),
     )
+
+
+def weighed(games: Sequence[Game], shares: Sequence[float], weights: Sequence[Sequence[float]]) -> list[Game]:
+    """The same games where robots of type τ count W[s_g, τ] times in the fleet's reward (arXiv 2602.16196).
+
+    The reward r_g + Σ_i W_i r_l,i / Σ_i W_i is a mean over robots again once r_l of every type is multiplied by its
+    weight over the fleet's mean weight under that priority.
+
+    Args:
+        games: one per type.
+        shares: of the fleet per type, relative.
+        weights: W [priority][type], all above 0.
+    """
+    W, share = np.asarray(weights, dtype=np.float64), np.asarray(shares, dtype=np.float64)
+    factor = W / (W @ (share / share.sum()))[:, None]
+    return [replace(game, r_l=game.r_l * factor[None, :, i, None]) for i, game in enumerate(games)]
 
 
 def type_shares(game: Game) -> FloatArray:

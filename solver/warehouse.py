@@ -17,7 +17,7 @@ from meanfleet.counts import read_counts, read_steering
 from meanfleet.zone_graph import STAY, ZoneGraph
 
 from .game import FloatArray, Game, GameError
-from .types import typed_game
+from .types import typed_game, weighed
 
 RING_REWARD = (0.0, 0.5, -0.3)  # of the paper's moves: stay, next, previous
 
@@ -25,8 +25,7 @@ RING_REWARD = (0.0, 0.5, -0.3)  # of the paper's moves: stay, next, previous
 def warehouse_game(config: Config) -> Game:
     """The game of a configuration, on its ring or graph of zones; with types of robots, over (type, zone)."""
     if config.types:
-        shares = [own.share for own in config.types.values()]
-        return typed_game([warehouse_game(config.of_type(name)) for name in config.types], shares)
+        return game_of_types([warehouse_game(config.of_type(name)) for name in config.types], config)
     zones, game, graph = len(config.zones), config.game, config.zone_graph
     if isinstance(game.P_l, CountedTransition):
         counts = read_counts(Path(config.source).parent / game.P_l.counted, config)
@@ -43,6 +42,14 @@ def warehouse_game(config: Config) -> Game:
         start_concentration=np.full(zones, game.start),
         graph=graph,
     )
+
+
+def game_of_types(games: Sequence[Game], config: Config) -> Game:
+    """The game over (type, zone) of a configuration, from those of its types."""
+    shares = [own.share for own in config.types.values()]
+    if config.interactions:
+        games = weighed(games, shares, config.interaction_weights)
+    return typed_game(games, shares)
 
 
 def local_transition(graph: ZoneGraph, spec: LocalTransition) -> FloatArray:

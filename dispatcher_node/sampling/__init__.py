@@ -9,12 +9,13 @@ from meanfleet.errors import UserError
 from meanfleet.floor import floor_of
 
 from .budget import Budget
-from .designs import Nearest, Oldest, Stratified, Uniform, Weighted
-from .estimation import reweighted, rounded
+from .designs import Graphon, Nearest, Oldest, Stratified, Uniform, Weighted
+from .estimation import reweighted, rounded, weighted_shares
 from .polling import Polling
 from .protocol import Design, Roster
 
-DESIGNS = ("uniform", "oldest", "stratified", "nearest", "weighted")
+DESIGNS = ("uniform", "oldest", "stratified", "nearest", "weighted", "graphon")
+NEEDS = {"nearest": "dispatcher.position", "weighted": "dispatcher.probabilities", "graphon": "the key 'interactions'"}
 
 
 def simple_design(name: str) -> Design:
@@ -25,9 +26,8 @@ def simple_design(name: str) -> Design:
     """
     if name not in DESIGNS:
         raise UserError(f"sampling {name!r} is unknown: choose from {', '.join(DESIGNS)}")
-    if name not in ("uniform", "oldest", "stratified"):
-        key = "position" if name == "nearest" else "probabilities"
-        raise UserError(f"sampling {name!r} needs dispatcher.{key} in the configuration")
+    if name in NEEDS:
+        raise UserError(f"sampling {name!r} needs {NEEDS[name]} in the configuration")
     return {"uniform": Uniform, "oldest": Oldest, "stratified": Stratified}[name]()
 
 
@@ -45,6 +45,9 @@ def design_from_config(config: Config, name: str = "") -> Design:
         return Nearest(distances * max(len(config.types), 1))
     if name == "weighted" and settings.probabilities:
         return Weighted(tuple(settings.probabilities.get(robot, 1.0) for robot in config.robots))
+    if name == "graphon" and config.interactions:
+        kinds = config.type_of
+        return Graphon([[row[kind] for kind in kinds] for row in config.interaction_weights])
     return Stratified(config.type_of) if name == "stratified" else simple_design(name)
 
 
@@ -52,6 +55,7 @@ __all__ = [
     "DESIGNS",
     "Budget",
     "Design",
+    "Graphon",
     "Nearest",
     "Oldest",
     "Polling",
@@ -63,4 +67,5 @@ __all__ = [
     "reweighted",
     "rounded",
     "simple_design",
+    "weighted_shares",
 ]

@@ -1,4 +1,4 @@
-"""Five sampling designs.
+"""Six sampling designs.
 
 uniform     k of n without replacement. π_i = k/n, exact given the past.
 oldest      the k polled longest ago, ties at random. π_i = k/n, exact over the random order of the first round while
@@ -9,6 +9,8 @@ nearest     the k whose last known zone is nearest to a position, ties at random
             given the past: only robots within reach are estimated.
 weighted    in proportion to given numbers p, certain robots capped. π_i = min(1, c·p_i) with Σ = k, exact given the
             past.
+graphon     weighted, with p_i what robot i matters to the priority zone (a graphon, arXiv 2602.16196): π_i is exact
+            given the priority.
 
 Robots asked instead of silent ones are drawn by the same design from those left. The probabilities are those of the
 first draw; they stay right if whether a robot answers has nothing to do with its zone.
@@ -147,6 +149,31 @@ class Weighted:
     def inclusion(self, count: int, among: BoolArray, roster: Roster, tick: int) -> FloatArray:
         """min(1, c·p) with a sum of k."""
         return proportional(np.where(among, self.probabilities, 0.0), count)
+
+
+class Graphon:
+    """`Weighted` by what every robot matters to the zone that has priority.
+
+    Args:
+        weights: W [priority, robot], all above 0: a graphon evaluated at zones and robots.
+    """
+
+    name, unbiased, inclusion_is = "graphon", True, "exact given the priority"
+
+    def __init__(self, weights: Sequence[Sequence[float]]) -> None:
+        self.under = tuple(Weighted(row) for row in weights)
+
+    def draw(self, count: int, free: BoolArray, roster: Roster, tick: int, rng: np.random.Generator) -> IntArray:
+        """As `Weighted` with the weights for the priority."""
+        return self.under[roster.priority].draw(count, free, roster, tick, rng)
+
+    def inclusion(self, count: int, among: BoolArray, roster: Roster, tick: int) -> FloatArray:
+        """min(1, c·W[s_g, i]) with a sum of k."""
+        return self.under[roster.priority].inclusion(count, among, roster, tick)
+
+    def matters(self, priority: int) -> FloatArray:
+        """W[priority, ·] [robot]."""
+        return self.under[priority].probabilities
 
 
 def proportional(sizes: FloatArray, count: int) -> FloatArray:

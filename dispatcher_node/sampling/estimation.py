@@ -28,6 +28,24 @@ def reweighted(inclusion: FloatArray) -> FloatArray:
     return weights
 
 
+def weighted_shares(zones: IntArray, matters: FloatArray, weights: FloatArray, count: int) -> FloatArray:
+    """What matters, by zone: an estimate of M(z) = Σ_i W_i 1[zone of i = z] / Σ_i W_i over the fleet [zone].
+
+    Answer i counts W_i/π_i, over the sum of all answers: in a draw in proportion to W, certain robots included, that
+    sum is the same for every sample, so the estimate is Horvitz and Thompson's and has no bias. In other draws, or
+    where robots do not answer, it is a ratio of two sums, as `uniform` needs it.
+
+    Args:
+        zones: of the robots that answered [answer].
+        matters: their W_i [answer].
+        weights: what `reweighted` made of their chances [answer], in proportion to 1/π_i.
+        count: zones.
+    """
+    values = matters * weights
+    total = float(values.sum())
+    return np.bincount(zones, weights=values / (total or 1.0), minlength=count).astype(np.float64)
+
+
 def rounded(weights: FloatArray, k: int, rng: np.random.Generator) -> IntArray:
     """Counts [zone] of k robots in the proportions of weights [zone], rounded at random without a bias.
 

@@ -38,8 +38,9 @@ class Polling:
         self.order: IntArray = np.empty(0, dtype=np.int64)
         self.weights: FloatArray = np.ones(robots)
 
-    def begin(self, tick: int, rng: np.random.Generator) -> IntArray:
-        """Draw the robots of a new tick."""
+    def begin(self, tick: int, rng: np.random.Generator, priority: int = 0) -> IntArray:
+        """Draw the robots of a new tick, in which a zone has priority."""
+        self.roster.priority = priority
         count = min(self.k if self.budget is None else self.budget.take(), int(self.fleet.sum()))
         self.weights = reweighted(self.design.inclusion(count, self.fleet, self.roster, tick))
         self.order = np.empty(0, dtype=np.int64)

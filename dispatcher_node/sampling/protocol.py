@@ -22,9 +22,11 @@ class Roster:
         asked: tick of the last poll.
         zone: zone last told.
         told: tick at which that zone was true.
+        priority: s_g of the tick that draws.
     """
 
     def __init__(self, robots: int) -> None:
+        self.priority = 0
         self.asked, self.zone, self.told = (np.full(robots, NEVER, dtype=np.int64) for _ in range(3))
 
     def __len__(self) -> int:

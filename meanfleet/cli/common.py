@@ -25,7 +25,7 @@ ObserverName = Annotated[
 ]
 SamplingName = Annotated[
     str,
-    typer.Option("--sampling", help="uniform, oldest, stratified, nearest or weighted (default: the configuration's)."),
+    typer.Option("--sampling", help="uniform, oldest, stratified, nearest, weighted, graphon (default: configured)."),
 ]
 Rho = Annotated[
     float | None,

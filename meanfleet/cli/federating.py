@@ -25,26 +25,26 @@ def federated_command(
 ) -> None:
     """Federated optimization as a game: count it, solve it, run it with real clients next to FedAvg.
 
-    Needs scikit-learn, whose package holds the digits (extra 'federated').
+    Needs scikit-learn, whose package holds the digits (extra 'federated'). Killed, it goes on with the k it was at.
 
     Example: meanfleet federated config/federated.yaml -k 1,2,5,10,20 -o out/federated
     """
     from meanfleet.federated import figures
     from meanfleet.federated.config import FederatedFile
     from meanfleet.federated.data import digits
+    from meanfleet.federated.folder import StudyFolder
     from meanfleet.federated.study import conduct, summary
 
     file, ks = FederatedFile.from_yaml(config), numbers(k)
     file.require_clients(max(ks))
     data = digits()
     writable_folder(out)
+    folder = StudyFolder(out, file, data, range(seed, seed + seeds))
     with bar("federating", None, json) as advance:
-        study = conduct(file, data, ks, seeds, seed, lambda note: advance(note=note))
+        study = conduct(file, data, ks, seeds, seed, lambda note: advance(note=note), folder)
     found = summary(study)
     drawn = figures.draw(study, out)
-    bundles = [out / f"policy_{point.k}.npz" for point in study.points]
-    for path, point in zip(bundles, study.points, strict=True):
-        point.bundle.save(path)
+    bundles = [folder.bundle_path(point.k) for point in study.points]
     write_csv(out / "rounds.csv", _rows(found))
     write_json(out / "federated.json", found)
     if json:

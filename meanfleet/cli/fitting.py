@@ -46,37 +46,29 @@ def fit_command(
     Example: meanfleet fit run.mcap -c config/demo.yaml -o fitted.yaml, then meanfleet solve fitted.yaml
     """
     from meanfleet.errors import UserError
-    from meanfleet.sim.fitting.estimating import fit
+    from meanfleet.sim.bags.kinds import over_states
+    from meanfleet.sim.fitting.fleet import fit_fleet, summary_of
     from meanfleet.sim.fitting.modelfree import compare
     from meanfleet.sim.fitting.page import page
-    from meanfleet.sim.fitting.writing import check_target, fitted_game, write_game
+    from meanfleet.sim.fitting.writing import check_target, fleet_game, write_game
 
-    check_target(out)
-    writable_folder(out.parent)
     setup = Config.from_yaml(config)
-    setup.require_alike("meanfleet fit")
+    check_target(out, setup)
+    writable_folder(out.parent)
     followed = None if policy is None else PolicyBundle.load(policy).local_policy
     log = read_bag(bag, setup, topic, message, robots, json)
-    fitted = fit(
-        log,
-        graph=setup.zone_graph,
-        moves_from=moves,
-        policy=followed,
-        by_priority=by_priority,
-        prior=prior,
-        steering=steering,
-    )
+    fitted = fit_fleet(log, setup, followed, moves_from=moves, by_priority=by_priority, prior=prior, steering=steering)
     how: dict[str, Any] = {"bag": log.sha256, "robots": len(log.robots), "ticks": len(log.stamps), "seed": seed}
-    game = fitted_game(fitted, setup)
+    game = fleet_game(fitted, setup)
     model_free: dict[str, Any] | None = None
     if k:
         with bar("learning without a model", None, json):
             try:
-                model_free = compare(log, game, min(k, len(log.robots)), seed)
+                model_free = compare(over_states(log, setup), game, min(k, len(log.robots)), seed)
             except UserError as error:
                 model_free = {"k": k, "skipped": str(error)}
     paths = write_game(fitted, setup, out, how)
-    summary = how | {"files": [str(path) for path in paths], "game": game.digest} | fitted.summary()
+    summary = how | {"files": [str(path) for path in paths], "game": game.digest} | summary_of(fitted)
     if model_free is not None:
         summary["model_free"] = model_free
         write_json(paths[-1], {key: value for key, value in summary.items() if key != "files"})
@@ -92,10 +84,16 @@ def fit_command(
 
 
 def _show(summary: dict[str, Any], setup: Config, known_steering: bool) -> None:
+    for name, part in summary.get("types", {"": summary}).items():
+        _show_part(f"P_l of type {name}" if name else "P_l", part, setup)
+    _show_steering(summary, setup, known_steering)
+
+
+def _show_part(what: str, summary: dict[str, Any], setup: Config) -> None:
     seen, p = summary["coverage"], summary["priorities_differ_p"]
     kept = "per priority" if summary["by_priority"] else "for all priorities together"
     test = "" if p is None else f" (no difference between priorities: p = {p:.2g})"
-    console.print(f"P_l from {summary['transitions']} transitions, moves {summary['moves_from']}, {kept}{test}")
+    console.print(f"{what} from {summary['transitions']} transitions, moves {summary['moves_from']}, {kept}{test}")
     for reason, count in summary["left_out"].items():
         console.print(f"  not counted, {reason}: {count}")
     console.print(
@@ -105,6 +103,9 @@ def _show(summary: dict[str, Any], setup: Config, known_steering: bool) -> None:
     _unseen([_row(row, setup) for row in summary["unseen"]])
     if summary["moves_from"] == "way":
         console.print("  moves were inferred from where robots went: failed drives count as stays, so P_l is too good")
+
+
+def _show_steering(summary: dict[str, Any], setup: Config, known_steering: bool) -> None:
     steering = summary.get("steering")
     if steering is None:
         console.print("P_g: the configuration's stays" + ("" if known_steering else " (no dispatches in the bag)"))

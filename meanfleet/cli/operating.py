@@ -112,14 +112,17 @@ def watch_command(
     """
     space = checked_namespace(namespace)
     known = Config.from_yaml(config).with_robots(n) if config else None
-    if known is not None:
-        known.require_alike("meanfleet watch")
     bundle = PolicyBundle.load(policy) if policy else None
     try:
         from meanfleet.operating.watch.node import Watching, watch
     except ImportError as error:
         raise no_ros("watch", error) from None
-    state = FleetState(known.zones if known else (), len(known.robots) if known else n, time.monotonic())
+    state = FleetState(
+        known.states if known else (),
+        len(known.robots) if known else n,
+        time.monotonic(),
+        dict(zip(known.robots, known.type_of, strict=True)) if known and known.types else None,
+    )
     domain = os.environ.get("ROS_DOMAIN_ID") or "0"
     where = f"domain {domain}" + (f" in {space}" if space else "")
     shape: Literal["live", "lines", "json"] = "json" if json else "live" if console.is_terminal else "lines"

@@ -45,6 +45,7 @@ def replay_command(
 
     Example: meanfleet replay run.mcap -c config/demo.yaml --policy demo.npz -k 1,2,5,10 --seeds 100 --out out/replay
     """
+    from meanfleet.sim.bags.kinds import kinds_by_name, over_states
     from meanfleet.sim.replay.reenact import reenact
     from meanfleet.sim.replay.results import write_results
     from meanfleet.sim.replay.sweep import Options, replay
@@ -53,16 +54,15 @@ def replay_command(
     names = tuple(dict.fromkeys(name.strip() for name in observer.split(",")))
     options = Options(numbers(k), seeds, seed, tolerance, rollouts, names)
     setup, bundle = Config.from_yaml(config), PolicyBundle.load(policy)
-    setup.require_alike("meanfleet replay")
-    bundle.require_graph(setup.zone_graph)
+    bundle.require_graph(setup.state_graph, len(setup.zones))
     model = None if game is None else Game.from_yaml(game)
     writable_folder(out)
     began = time.monotonic()
-    log = read_bag(bag, setup, topic, message, robots, json)
+    log = over_states(read_bag(bag, setup, topic, message, robots, json), setup)
     with bar("replaying", None, json) as advance:
         result = replay(log, bundle, options, model, lambda done, total, note: advance(note=f"{done}/{total} {note}"))
     if log.ticks:
-        result.summary["reenacted"] = _reenacted(reenact, log, bundle)
+        result.summary["reenacted"] = _reenacted(reenact, log, bundle, kinds_by_name(setup))
     paths = write_results(result, out)
     if json:
         print_json(result.summary)
@@ -73,10 +73,10 @@ def replay_command(
     )
 
 
-def _reenacted(reenact: Any, log: Any, bundle: PolicyBundle) -> dict[str, Any]:
+def _reenacted(reenact: Any, log: Any, bundle: PolicyBundle, kinds: dict[str, int] | None) -> dict[str, Any]:
     """What the live dispatcher's own words say of its decisions under this policy."""
     try:
-        found = reenact(log.ticks, bundle, log.robots, log.zone_names)
+        found = reenact(log.ticks, bundle, log.robots, log.steered, kinds=kinds)
     except UserError as error:
         return {"ticks": 0, "anchored": 0, "mismatches": 0, "said": str(error)}
     first = f"first at tick {found.mismatches[0].tick}: {found.mismatches[0].what}" if found.mismatches else ""

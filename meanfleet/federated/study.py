@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -71,6 +71,16 @@ class Study:
     points: tuple[Point, ...]
 
 
+class Keeper(Protocol):
+    """Where finished points are kept."""
+
+    def point(self, k: int) -> Point | None:
+        """The point for k if it is there."""
+
+    def keep(self, point: Point) -> None:
+        """Keep a finished point."""
+
+
 class Bench:
     """Digits and options; makes splits and runs by seed."""
 
@@ -128,8 +138,9 @@ def conduct(
     seeds: int,
     seed: int = 0,
     progress: Progress | None = None,
+    keeper: Keeper | None = None,
 ) -> Study:
-    """Count, solve and run for every k, on `seeds` seeds from `seed` on.
+    """Count, solve and run for every k, on `seeds` seeds from `seed` on, but for points that the keeper has.
 
     Raises:
         UserError: some k is more than there are clients, fewer than two seeds, or too few samples.
@@ -142,7 +153,14 @@ def conduct(
     if seed + seeds > EXPLORING:
         raise UserError(f"seed {seed}: expected below {EXPLORING - seeds}, seeds beyond it are for exploring")
     bench, chosen = Bench(options, digits), tuple(range(seed, seed + seeds))
-    points = [_point(bench, file, k, seed, chosen, tell) for k in sorted(set(ks))]
+    points = []
+    for k in sorted(set(ks)):
+        point = None if keeper is None else keeper.point(k)
+        if point is None:
+            point = _point(bench, file, k, seed, chosen, tell)
+            if keeper is not None:
+                keeper.keep(point)
+        points.append(point)
     return Study(options, chosen, tuple(points))
 
 

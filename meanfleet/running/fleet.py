@@ -31,7 +31,9 @@ FLEET_ARGUMENTS: tuple[Argument, ...] = (
     Argument("k", 0, "robots polled per tick; 0: as the configuration says"),
     Argument("rule", "learned", "dispatcher: learned, hold or random"),
     Argument("observer", "", "memoryless, dirichlet or particle; empty: as the configuration says"),
-    Argument("sampling", "", "uniform, oldest, stratified, nearest or weighted; empty: as the configuration says"),
+    Argument(
+        "sampling", "", "uniform, oldest, stratified, nearest, weighted, graphon; empty: as the configuration says"
+    ),
     Argument("rho", 0.0, "share of the belief that survives a tick; 0: as the configuration or the policy says"),
     Argument("kappa", 0, "κ of the policy's filter to ask; 0: as the policy says"),
     Argument("checkpoint", "", "file in which the dispatcher keeps its state, to resume after a restart; empty: none"),

@@ -47,7 +47,9 @@ ARGUMENTS: tuple[Argument, ...] = (
     Argument("gui", False, "open PyBullet's window"),
     Argument("rule", "learned", "dispatcher: learned, hold or random"),
     Argument("observer", "", "memoryless, dirichlet or particle; empty: as the configuration says"),
-    Argument("sampling", "", "uniform, oldest, stratified, nearest or weighted; empty: as the configuration says"),
+    Argument(
+        "sampling", "", "uniform, oldest, stratified, nearest, weighted, graphon; empty: as the configuration says"
+    ),
     Argument("rho", 0.0, "share of the belief that survives a tick; 0: as the configuration or the policy says"),
     Argument("kappa", 0, "κ of the policy's filter to ask; 0: as the policy says"),
     Argument("duration", 0.0, "[s, simulated] until the run ends; 0: until interrupted"),

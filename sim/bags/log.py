@@ -18,7 +18,7 @@ class FleetLog:
 
     Attributes:
         robots: names, sorted.
-        zone_names: names of the zones that indices stand for.
+        zone_names: names of the zones that indices stand for; of states (type/zone) in a log over states (`kinds`).
         stamps: float64 [tick], in [s]: times of the ticks, increasing but for clock jumps; see `consecutive`.
         zones: int64 [tick, robot]: the latest zone told no later than the tick and at most `max_age` before it, or
             UNKNOWN (not joined yet, left, gap, nowhere).
@@ -30,6 +30,7 @@ class FleetLog:
         sha256: of the bag's storage files, in order.
         counts: what was found and dropped, by name; names with no occurrence are missing.
         ticks: what the dispatcher said in diagnostics, one entry per tick, in the order it was recorded.
+        priority_names: names of the zones that priorities stand for where they are others; empty: `zone_names`.
     """
 
     robots: tuple[str, ...]
@@ -44,6 +45,12 @@ class FleetLog:
     sha256: str
     counts: dict[str, int] = field(default_factory=dict)
     ticks: list[dict[str, Any]] = field(default_factory=list)
+    priority_names: tuple[str, ...] = ()
+
+    @property
+    def steered(self) -> tuple[str, ...]:
+        """Names of the zones that may have priority."""
+        return self.priority_names or self.zone_names
 
     @property
     def consecutive(self) -> NDArray[np.bool_]:

@@ -191,7 +191,7 @@ def fit(
 
 def count_steering(log: FleetLog) -> IntArray | None:
     """How often which priority followed, int64 [s_g, a_g, s_g'], by the dispatcher's diagnostics; None without."""
-    index = {name: i for i, name in enumerate(log.zone_names)}
+    index = {name: i for i, name in enumerate(log.steered)}
     keys = ("priority", "dispatch", "next_priority")
     told = [[index.get(str(entry.get(key)), UNKNOWN) for key in keys] for entry in log.ticks]
     steps = np.array([step for step in told if UNKNOWN not in step], dtype=np.int64).reshape(-1, 3)
@@ -236,7 +236,7 @@ def behaviour(log: FleetLog, graph: ZoneGraph | None = None, moves: IntArray | N
     """What the robots did: moves' shares π_l [z, s_g, a] in the log; equal shares where nothing was seen."""
     zones, moved = len(log.zone_names), log.moves if moves is None else moves
     graph = graph or ZoneGraph.ring(zones)
-    seen = np.zeros((zones, zones, graph.moves))
+    seen = np.zeros((zones, len(log.steered), graph.moves))
     if moved is not None:
         priority = np.broadcast_to(log.priority[:, None], moved.shape)
         known = (log.zones != UNKNOWN) & (priority != UNKNOWN) & _has(graph, log.zones, moved)

@@ -30,7 +30,7 @@ ROLLOUTS = 2000
 
 def dispatches(log: FleetLog) -> IntArray:
     """a_g of every tick by the dispatcher's diagnostics, int64 [tick], UNKNOWN where there are none."""
-    index = {name: i for i, name in enumerate(log.zone_names)}
+    index = {name: i for i, name in enumerate(log.steered)}
     found = np.full(len(log.stamps), UNKNOWN, dtype=np.int64)
     half = 0.5 * float(np.median(np.diff(log.stamps))) if len(log.stamps) > 1 else 0.5
     for entry in log.ticks:

@@ -14,24 +14,35 @@ from ..replay.page import STYLE
 
 
 def page(summary: dict[str, Any], zones: Sequence[str], source: str, graph: ZoneGraph) -> str:
-    """The page, from the summary of a fit (`Fitted.summary`, and `model_free` where it was compared)."""
+    """The page, from the summary of a fit (`summary_of`, and `model_free` where it was compared)."""
     parts = [
         "<!doctype html>",
         '<html lang="en"><head><meta charset="utf-8"><title>meanfleet fit</title>',
         f"<style>{STYLE}</style></head><body>",
         "<h1>The game that a fleet played</h1>",
         f"<p>From <code>{escape(source)}</code>, bag <code>{escape(str(summary['bag']))}</code>.</p>",
-        _coverage(summary, zones, graph),
-        "<h2>Where robots go</h2>",
-        "<p>Share of robots in each zone a tick after a move, in percent, with 95 % credible intervals; n: how often "
-        "the row was seen. Rows never seen hold the prior alone: the solver knows nothing of such moves.</p>",
-        _law(summary, zones, graph),
+        *(
+            line
+            for name, part in summary.get("types", {"": summary}).items()
+            for line in _part(name, part, zones, graph)
+        ),
         *_steering(summary, zones),
         "<h2>The way without a model</h2>",
         _model_free(summary.get("model_free")),
         "</body></html>",
     ]
     return "\n".join(parts) + "\n"
+
+
+def _part(name: str, summary: dict[str, Any], zones: Sequence[str], graph: ZoneGraph) -> list[str]:
+    """What is known of the robots of one type, or of all if they are alike."""
+    return [
+        f"<h2>Where {f'robots of type {escape(name)}' if name else 'robots'} go</h2>",
+        _coverage(summary, zones, graph),
+        "<p>Share of robots in each zone a tick after a move, in percent, with 95 % credible intervals; n: how often "
+        "the row was seen. Rows never seen hold the prior alone: the solver knows nothing of such moves.</p>",
+        _law(summary, zones, graph),
+    ]
 
 
 def _coverage(summary: dict[str, Any], zones: Sequence[str], graph: ZoneGraph) -> str:

@@ -148,6 +148,7 @@ def _limits(summary: dict[str, Any]) -> str:
         f"Intervals are for mean losses of dispatchers like this one ({options['seeds']} draws of robots averaged), "
         f"over other times of the same fleet: bootstrap over blocks of {blocks[0]} to {blocks[-1]} ticks. Below "
         "about 100 ticks, or where ticks hang together for long, they are too narrow by up to a fifth.",
+        "Robots are drawn with equal chances, whatever the dispatcher's sampling design.",
         "A robot whose zone is unknown at a tick is taken not to have answered, and another is asked in its place.",
         "Bytes are the payload of the zone messages; headers of the transport and discovery come on top.",
     ]

@@ -64,6 +64,7 @@ def reenact(
     zone_names: Sequence[str],
     *,
     rho: float | None = None,
+    kinds: Mapping[str, int] | None = None,
 ) -> Reenactment:
     """Recompute the decisions of recorded ticks, in the order recorded.
 
@@ -71,18 +72,20 @@ def reenact(
         ticks: the dispatcher's diagnostics, values by key (`dispatcher_node.report.TickReport`).
         bundle: the policy that it ran.
         robots: names of the fleet; strangers in the record are added.
-        zone_names: names in the order of the game's zones.
+        zone_names: names in the order of the game's priorities.
         rho: the dispatcher's ρ where it was not the bundle's.
+        kinds: index of every robot's type by its name, in a game with several; None: all are alike.
 
     Raises:
-        UserError: a tick lacks a key, names an unknown zone, or is of observer particle, whose draws are not recorded.
+        UserError: a tick lacks a key, names an unknown zone or a robot whose type is not known, or is of observer
+            particle, whose draws are not recorded.
     """
     done, last = Reenactment(), None
     live: _Live | None = None
     for values in ticks:
         tick = _Tick.of(values, zone_names)
         if live is None or tick.number <= (last or 0) or tick.observer != live.dispatcher.observer:
-            live = _Live(bundle, _everybody(ticks, robots), tick, rho)
+            live = _Live(bundle, _fleet(ticks, robots, kinds), tick, rho)
             last = tick.number - 1 if tick.number == 0 else None
         whole = tick.number == 0 or last == tick.number - 1
         live.play(tick, whole, done)
@@ -146,10 +149,10 @@ class _Tick:
 class _Live:
     """The dispatcher that is told what was recorded."""
 
-    def __init__(self, bundle: PolicyBundle, robots: Sequence[str], first: _Tick, rho: float | None) -> None:
+    def __init__(self, bundle: PolicyBundle, fleet: Mapping[str, int], first: _Tick, rho: float | None) -> None:
         if first.observer == "particle":
             raise UserError("observer particle draws at random what diagnostics do not record: nothing to re-enact")
-        self.bundle, self.robots, self.rho = bundle, robots, rho
+        self.bundle, self.fleet, self.rho = bundle, fleet, rho
         self.dispatcher, self.polled = self._dispatcher(first), first.polled
         self.certain = first.number == 0  # whether all since the first tick is known
         self.expected: int | None = None
@@ -159,7 +162,8 @@ class _Live:
         if tick.observer == "memoryless":
             k = self.bundle.table_for(k) or self.bundle.ks[0]
         changed: dict[str, Any] = {"rho": self.rho, "polls_per_tick": tick.budget, "priority": tick.priority}
-        return Dispatcher(self.bundle, self.robots, k, tick.observer, rule=tick.rule, **changed)
+        changed["kinds"] = list(self.fleet.values())
+        return Dispatcher(self.bundle, tuple(self.fleet), k, tick.observer, rule=tick.rule, **changed)
 
     def play(self, tick: _Tick, whole: bool, done: Reenactment) -> None:
         """Re-enact one tick; `whole`: nothing is missing since the one before."""
@@ -187,7 +191,9 @@ class _Live:
             if len(tick.zones) >= bundle.ks[0] and tick.rule == "learned" and not tick.reason:
                 found["table_k"] = bundle.table_for(len(tick.zones))
         else:
-            counts = np.bincount(list(tick.zones.values()), minlength=bundle.game.zones)
+            size = bundle.game.zones // bundle.game.types
+            states = [self.fleet[name] * size + zone for name, zone in tick.zones.items()]
+            counts = np.bincount(states, minlength=bundle.game.zones)
             histogram = np.asarray(said["histogram"])
             limit = len(tick.zones)
             if tick.budget is None:
@@ -255,7 +261,13 @@ def _same(mine: Any, said: Any) -> bool:
     return left.shape == right.shape and bool(np.allclose(left, right, rtol=CLOSE, atol=CLOSE))
 
 
-def _everybody(ticks: Sequence[Values], robots: Sequence[str]) -> tuple[str, ...]:
-    """The fleet, and robots that only the record names."""
+def _fleet(ticks: Sequence[Values], robots: Sequence[str], kinds: Mapping[str, int] | None) -> dict[str, int]:
+    """Type of every robot by name: of the fleet, and of robots that only the record names."""
     told = (name for values in ticks for key in ("sampled", "replacements", "heard") for name in values.get(key, ()))
-    return tuple(dict.fromkeys((*robots, *told)))
+    names = tuple(dict.fromkeys((*robots, *told)))
+    if kinds is None:
+        return dict.fromkeys(names, 0)
+    strangers = [name for name in names if name not in kinds]
+    if strangers:
+        raise UserError(f"the record names robot {strangers[0]!r}, whose type the configuration does not tell")
+    return {name: kinds[name] for name in names}

@@ -178,7 +178,8 @@ def _share(value: float, scale: float) -> float:
 
 def _mean_name(log: FleetLog) -> float:
     """Mean length of the zone names that the fleet would have told."""
-    lengths = np.array([len(name.encode()) for name in log.zone_names])
+    types = len(log.zone_names) // len(log.steered)  # robots of any type tell zones
+    lengths = np.array([len(name.encode()) for name in log.steered * types])
     return float(lengths[log.zones[log.zones != UNKNOWN]].mean())
 
 

@@ -234,6 +234,8 @@ CONFIG = Config(
     fleet={"names": ROBOTS},  # type: ignore[arg-type]
     dispatcher={"k": 4, "position": (5.0, 0.0), "probabilities": {"r00": 3.0}},  # type: ignore[arg-type]
     world={"backend": "model"},  # type: ignore[arg-type]
+    types={"lift": {"share": 1}},  # type: ignore[dict-item]
+    interactions={"b": {"lift": 2.0}},
 )
 
 

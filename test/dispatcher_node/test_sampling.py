@@ -247,6 +247,8 @@ def config(**dispatcher: object) -> Config:
         zones=("a", "b", "c", "d"),
         fleet={"prefix": "r", "count": 8},  # type: ignore[arg-type]
         dispatcher={"k": 2, **dispatcher},  # type: ignore[arg-type]
+        types={"lift": {"share": 1}},  # type: ignore[dict-item]
+        interactions={"b": {"lift": 2.0}},
     )
 
 

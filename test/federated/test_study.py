@@ -17,6 +17,7 @@ from meanfleet.bundle import PolicyBundle
 from meanfleet.errors import UserError
 from meanfleet.federated.config import FederatedFile
 from meanfleet.federated.data import LABELS, with_constant
+from meanfleet.federated.folder import StudyFolder
 from meanfleet.federated.policy import Learned
 from meanfleet.federated.study import FEDAVG, LEARNED, TUNED, Bench, conduct, first_broadcast, summary
 
@@ -58,6 +59,55 @@ def test_a_study_repeats_with_its_seed_and_compares_on_the_same_seeds(tmp_path: 
             for t in range(len(one.broadcasts) - 1):
                 said = point.bundle.dispatch(int(one.broadcasts[t]), one.histograms[t])
                 assert one.broadcasts[t + 1] == said
+
+
+def test_a_killed_study_goes_on_with_the_k_it_was_at(tmp_path: Path) -> None:
+    """Interrupted while k = 2 is run: k = 1 is not made again, and the study is the same as one in one go."""
+    file, seeds = FederatedFile.from_yaml(written(tmp_path)), range(3, 5)
+    plain = conduct(file, points(), (1, 2), 2, 3)
+
+    def killed(note: str) -> None:
+        if note == "k = 2: running tuned":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        conduct(file, points(), (1, 2), 2, 3, killed, StudyFolder(tmp_path, file, points(), seeds))
+    notes: list[str] = []
+    again = conduct(file, points(), (1, 2), 2, 3, notes.append, StudyFolder(tmp_path, file, points(), seeds))
+    assert {note.split(":")[0] for note in notes} == {"k = 2"}
+    assert summary(again) == summary(plain)
+    for one, same in zip(plain.points, again.points, strict=True):
+        assert one.bundle.digest == same.bundle.digest
+        for arm, kept in zip(one.arms, same.arms, strict=True):
+            for run, read in zip(arm.runs, kept.runs, strict=True):
+                for name in ("accuracy", "broadcasts", "steps", "histograms", "queried"):
+                    assert np.array_equal(getattr(run, name), getattr(read, name))
+                    assert getattr(run, name).dtype == getattr(read, name).dtype
+
+
+def test_points_that_are_damaged_or_of_another_study_are_made_anew(tmp_path: Path) -> None:
+    file, seeds = FederatedFile.from_yaml(written(tmp_path)), range(2)
+    folder = StudyFolder(tmp_path, file, points(), seeds)
+    conduct(file, points(), (1, 2), 2, 0, keeper=folder)
+    assert folder.point(1) is not None
+    assert folder.point(3) is None
+    other = FederatedFile.from_yaml(written(tmp_path, rounds=13))
+    for strange in (
+        StudyFolder(tmp_path, other, points(), seeds),
+        StudyFolder(tmp_path, file, points(7), seeds),
+        StudyFolder(tmp_path, file, points(), range(1, 3)),
+    ):
+        assert strange.point(1) is None
+    unit, policy = tmp_path / "units" / "k0001.json", tmp_path / "policy_1.npz"
+    whole, bundle = unit.read_bytes(), policy.read_bytes()
+    for damaged in (whole[: len(whole) // 2], whole.replace(b"0.", b"1.", 1), b"[]", b""):
+        unit.write_bytes(damaged)
+        assert folder.point(1) is None
+    unit.write_bytes(whole)
+    policy.write_bytes((tmp_path / "policy_2.npz").read_bytes())  # of another k
+    assert folder.point(1) is None
+    policy.write_bytes(bundle)
+    assert folder.point(1) is not None
 
 
 def test_moves_are_drawn_from_the_policy(tmp_path: Path) -> None:
@@ -114,7 +164,7 @@ def test_the_command_writes_figures_table_and_bundles(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
     out = tmp_path / "out" / "federated"
     assert json.loads(result.stdout) == json.loads((out / "federated.json").read_text())
-    names = {"rounds.png", "k.png", "rounds.csv", "federated.json", "policy_2.npz"}
+    names = {"rounds.png", "k.png", "rounds.csv", "federated.json", "policy_2.npz", "units"}
     assert {path.name for path in out.iterdir()} == names
     assert PolicyBundle.load(out / "policy_2.npz").ks == (2,)
     assert len((out / "rounds.csv").read_text().splitlines()) == 1 + 3 * 12

@@ -45,3 +45,18 @@ def optimal_value(
         if change < 1e-13:
             break
     return value
+
+
+def best_alone(
+    law: np.ndarray, reward: np.ndarray, allowed: Sequence[Sequence[int]], discount: float, sweeps: int = 2000
+) -> list[int]:
+    """Best move in every zone for a robot all by itself: law [zone, move, next zone], reward [zone, move]."""
+    value = [0.0] * len(reward)
+    for _ in range(sweeps):
+        worth = {
+            (z, a): reward[z, a] + discount * sum(law[z, a, y] * value[y] for y in range(len(value)))
+            for z in range(len(value))
+            for a in allowed[z]
+        }
+        value = [max(worth[z, a] for a in allowed[z]) for z in range(len(value))]
+    return [max(allowed[z], key=lambda a: worth[z, a]) for z in range(len(value))]

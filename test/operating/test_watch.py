@@ -103,6 +103,24 @@ def test_seen_counts_the_last_report_of_every_process_that_keeps_up(reports: lis
     assert picture.seen == (tuple(counts[zone] for zone in range(3)) if counts else ())
 
 
+def test_robots_of_several_types_are_counted_by_type_and_zone() -> None:
+    """Strangers, and zones that there are not, count nowhere."""
+    names = [f"{kind}/{zone}" for kind in ("carrier", "scout") for zone in ZONES]
+    picture = FleetState(names, 4, 0.0, {"a0": 0, "a1": 1, "b0": 1, "b1": 1})
+    picture.add(tick(0, mean=[0.25, 0.0, 0.0, 0.0, 0.5, 0.25], sampling="graphon", weighted=(0.0, 0.75, 0.25)), 0.0)
+    picture.add(act("a", 0, ["a0", "a1", "stranger"], [2, 1, 0]), 0.0)
+    picture.add(act("b", 0, ["b0", "b1"], [1, 4]), 0.0)
+    assert picture.seen == (0, 0, 1, 0, 2, 0)
+    told = drawn(picture, width=120)
+    rows = {part: line for line in told.splitlines() for part in line.split() if "/" in part}
+    assert set(names) <= set(rows)
+    assert [name for name in names if "▸" in rows[name]] == ["carrier/storage", "scout/storage"]
+    assert "67%     2" in rows["scout/storage"]
+    assert "33%     1" in rows["carrier/picking"]
+    assert "matters" in told
+    assert "storage 75%" in told
+
+
 def test_believed_is_the_mean_of_the_last_tick() -> None:
     assert state().believed == ()
     assert state(tick(0), tick(1, mean=[0.2, 0.3, 0.5])).believed == (0.2, 0.3, 0.5)

@@ -14,12 +14,14 @@ from typer.testing import CliRunner
 
 from meanfleet.bundle import PolicyBundle
 from meanfleet.cli.app import app
-from meanfleet.config import Config
+from meanfleet.config import Config, SolverConfig
 from meanfleet.dispatcher_node.dispatcher import Decision, Dispatcher
 from meanfleet.dispatcher_node.sampling import Polling, design_from_config
 from meanfleet.errors import UserError
 from meanfleet.running.record import RunRecord
 from meanfleet.running.simulation import simulate
+from meanfleet.solver import Game, solve
+from naive.types import best_alone
 
 ROOT = Path(__file__).resolve().parents[2]
 N, K, TICKS = 10, 2, 40
@@ -65,6 +67,21 @@ def test_inspect_shows_a_policy_for_every_type(folder: Path) -> None:
     for state, name in enumerate(config.states):
         best = bundle.local_policy[state].argmax(axis=1)
         assert shown[name] == [told["moves"][state][move].split()[0] for move in best]
+
+
+def test_the_shipped_types_want_and_do_different_things() -> None:
+    """Under a priority that lasts, the best carrier stays in its zone and the best scout never does; so solved."""
+    config = Config.from_yaml(ROOT / "config" / "types.yaml")
+    moves = [np.flatnonzero(row).tolist() for row in config.zone_graph.allowed]
+    for name, stays in (("carrier", True), ("scout", False)):
+        game = Game.from_config(config.of_type(name))
+        for s in range(3):
+            best = best_alone(game.P_l[:, s], game.r_l[:, s], moves, game.discount)
+            assert best[s] == 0 if stays else 0 not in best
+    settings = SolverConfig(**QUICK | {"alternations": 3})
+    solved = solve(Game.from_config(config), [3], n=10, settings=settings).local_policy.argmax(axis=2)  # [state, s_g]
+    assert (solved[[0, 1, 2], [0, 1, 2]] == 0).all(), "carriers stay where the priority is"
+    assert (solved[3:] != 0).all(), "scouts go on"
 
 
 def test_each_type_follows_its_own_policy_and_is_sampled_by_its_share(folder: Path) -> None:
@@ -124,20 +141,18 @@ def test_a_stratified_draw_gives_every_type_its_share_whatever_is_known_of_zones
     assert drawn / 1500 == pytest.approx(np.full(N, 1 / N), abs=4.5 * np.sqrt(1 / N / 1500))
 
 
-def test_who_knows_no_types_says_so(folder: Path) -> None:
+def test_a_policy_for_types_does_not_fit_robots_that_are_alike(folder: Path) -> None:
     _, bundle = loaded(folder)
     alike = Config(**(yaml.safe_load((folder / "types.yaml").read_text()) | {"types": {}}))
     with pytest.raises(UserError, match="the policy is for a graph of 6 zones"):
         simulate(alike, bundle, k=K, ticks=1)
-    for command in (("watch", "types.yaml"), ("replay", "bag", "-c", "types.yaml"), ("fit", "bag", "-c", "types.yaml")):
-        with pytest.raises(UserError, match="robots are alike: leave out the key 'types'"):
-            meanfleet(folder, *command, *(("--policy", "policy.npz") if command[0] == "replay" else ()))
 
 
-def test_over_ros_both_types_follow_the_policy_and_are_polled(folder: Path, processes: Processes) -> None:
+def test_over_ros_both_types_follow_the_policy_are_polled_and_watched(folder: Path, processes: Processes) -> None:
     pytest.importorskip("rclpy", reason="needs ROS 2 (wheels or an installation)")
     config, bundle = loaded(folder)
     out = processes.folder / "run"
+    watch = processes.module("meanfleet", "watch", str(folder / "types.yaml"), "--once", "--json", "--wait", "120")
     up = processes.module(
         "meanfleet", "up", str(folder / "types.yaml"), "--policy", str(folder / "policy.npz"), "--k", str(K),
         "--duration", "12", "--real-time-factor", "3", "--out", str(out),
@@ -158,4 +173,9 @@ def test_over_ros_both_types_follow_the_policy_and_are_polled(folder: Path, proc
             assert tick["histogram"] == counted.tolist()
             said = bundle.dispatch(config.zones.index(tick["priority"]), counted)
             assert tick["dispatch"] == config.zones[said]
+    assert watch.wait(timeout=60) == 0, processes.output(watch)
+    seen = json.loads(next(line for line in processes.output(watch).splitlines() if line.startswith("{")))
+    assert seen["zones"] == list(config.states)
+    assert (sum(seen["seen"][:3]), sum(seen["seen"])) == (5, N)
+    assert len(seen["believed"]) == 6
     assert processes.left() == []

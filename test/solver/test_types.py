@@ -159,7 +159,12 @@ def test_a_type_is_the_game_with_its_own_keys() -> None:
             }
         }
     )
-    scouts = Config(**{k: v for k, v in SHIPPED.items() if k != "types"})
+    scouts = Config(
+        **{k: v for k, v in SHIPPED.items() if k != "types"}
+        | {
+            "game": SHIPPED["game"] | {"r_l": SHIPPED["game"]["r_l"] | {"same_zone": 2.0, "move": [0.0, 3.0, 3.0]}},
+        }
+    )
     for block, alone in enumerate((carriers, scouts)):
         own, zones = Game.from_config(alone), slice(3 * block, 3 * block + 3)
         assert game.P_l[zones, :, :, zones].tolist() == own.P_l.tolist()

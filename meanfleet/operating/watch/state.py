@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,13 +47,22 @@ class FleetState:
     """Folds statuses into a picture of the present.
 
     Args:
-        zones: their names; empty: they are numbered.
+        zones: their names, or with `kinds` those of the states (type/zone); empty: they are numbered.
         robots: how many there should be; None: not known.
         began: when watching began [s, wall, monotonic].
+        kinds: index of every robot's type by name, in a fleet with several; None: all are alike.
     """
 
-    def __init__(self, zones: Sequence[str] = (), robots: int | None = None, began: float = 0.0) -> None:
+    def __init__(
+        self,
+        zones: Sequence[str] = (),
+        robots: int | None = None,
+        began: float = 0.0,
+        kinds: Mapping[str, int] | None = None,
+    ) -> None:
         self._zone_names, self.robots, self.began = tuple(zones), robots, began
+        self._kinds = kinds or {}
+        self._own_zones = len(self._zone_names) // (max(self._kinds.values(), default=0) + 1)  # of one type
         self.ticks: deque[Tick] = deque(maxlen=REMEMBERED)
         self.tick_at = began  # [s, wall, monotonic] of the last tick
         self.period: float | None = None  # [s, ROS time] between the last two ticks
@@ -126,6 +135,11 @@ class FleetState:
         return self._zone_names[zone] if zone < len(self._zone_names) else f"zone {zone}"
 
     @property
+    def steerable(self) -> tuple[str, ...]:
+        """Names of the zones that may have priority; empty where none are known."""
+        return tuple(name.rpartition("/")[2] for name in self._zone_names[: self._own_zones])
+
+    @property
     def zones(self) -> int:
         """How many zones there are, as far as is known."""
         return max(len(self._zone_names), len(self.tick.mean) if self.tick else 0)
@@ -147,9 +161,17 @@ class FleetState:
         counts: Counter[int] = Counter()
         for act in self.acts.values():
             if self.current(act):
-                counts.update(act.zones)
+                counts.update(self._states(act))
         zones = max(self.zones, max(counts, default=-1) + 1)
         return tuple(counts[zone] for zone in range(zones)) if counts else ()
+
+    def _states(self, act: Act) -> Iterator[int]:
+        """States of the robots that told zones; a robot whose type is not known counts nowhere."""
+        for name, zone in zip(act.robots, act.zones, strict=True):
+            if not self._kinds:
+                yield zone
+            elif name in self._kinds and zone < self._own_zones:
+                yield self._kinds[name] * self._own_zones + zone
 
     # --- polling
 

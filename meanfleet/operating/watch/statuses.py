@@ -60,6 +60,7 @@ class Tick(_Said):
     missing: tuple[str, ...] = ()
     stale: dict[str, str] = {}
     mode: str | None = None
+    weighted: tuple[float, ...] = ()
 
     @property
     def held(self) -> bool:

@@ -81,7 +81,7 @@ class View:
         table.add_column(f"reported by {total}{of}" if seen else "no reports yet", no_wrap=True)
         for zone in range(max(state.zones, len(seen))):
             name = state.zone_name(zone)
-            steered = name == tick.priority
+            steered = name.rpartition("/")[2] == tick.priority
             share = tick.mean[zone] if zone < len(tick.mean) else 0.0
             count = seen[zone] if zone < len(seen) else 0
             table.add_row(
@@ -100,6 +100,9 @@ class View:
         table.add_row("answered", answered)
         latency = Text(f"{last:.0f} ms  ").append_text(sparks([each.gather_seconds for each in recent]))
         table.add_row("gathered in", latency.append(f"  p50 {median:.0f}, p99 {high:.0f} ms", "dim"))
+        if tick.weighted and state.steerable:
+            told = zip(state.steerable, tick.weighted, strict=False)
+            table.add_row("matters", ", ".join(f"{name} {share:.0%}" for name, share in told))
         table.add_row("belief", f"worth {tick.effective:.1f} robots, surprise {tick.surprise:.2f}")
         total = sum(tick.ledger.values())
         shares = (f"{what} {ticks} ({ticks / max(total, 1):.0%})" for what, ticks in tick.ledger.items() if ticks)

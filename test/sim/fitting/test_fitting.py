@@ -201,7 +201,7 @@ def test_steering_is_counted_from_the_dispatchers_words() -> None:
 @pytest.mark.parametrize("by_priority", [True, False])
 def test_the_fitted_configuration_solves_to_the_fitted_game(config: Config, tmp_path: Path, by_priority: bool) -> None:
     found = fit(with_ticks(), by_priority=by_priority)
-    paths = write_game(found, config, tmp_path / "out" / "fitted.yaml", {"bag": "00", "seed": 0})
+    paths = write_game({"": found}, config, tmp_path / "out" / "fitted.yaml", {"bag": "00", "seed": 0})
     assert [path.name for path in paths] == ["fitted.yaml", "fitted.counts.yaml", "fitted.fit.json"]
     game = Game.from_yaml(paths[0])
     assert game.digest == fitted_game(found, config).digest
@@ -226,7 +226,7 @@ def test_the_fitted_configuration_keeps_the_floor(tmp_path: Path) -> None:
     path = tmp_path / "floor.yaml"
     path.write_text(yaml.safe_dump({"zones": zones, "fleet": {"prefix": "r", "count": 40}}))
     config = Config.from_yaml(path)
-    written = Config.from_yaml(write_game(fit(LOG), config, tmp_path / "fitted.yaml", {})[0])
+    written = Config.from_yaml(write_game({"": fit(LOG)}, config, tmp_path / "fitted.yaml", {})[0])
     assert written.floor == config.floor
     assert written.graph == config.graph
     assert written.zones == config.zones
@@ -238,10 +238,10 @@ def test_without_dispatches_the_configurations_steering_stays(config: Config) ->
 
 def test_arrays_are_a_game_too(config: Config, tmp_path: Path) -> None:
     found = fit(LOG)
-    paths = write_game(found, config, tmp_path / "fitted.npz", {})
+    paths = write_game({"": found}, config, tmp_path / "fitted.npz", {})
     assert Game.from_npz(paths[0]).digest == fitted_game(found, config).digest
     with pytest.raises(UserError, match="ends in"):
-        write_game(found, config, tmp_path / "fitted.txt", {})
+        write_game({"": found}, config, tmp_path / "fitted.txt", {})
 
 
 # --- without a model
