@@ -57,6 +57,7 @@ from std_srvs.srv import Trigger
 from meanfleet.bundle import PolicyBundle
 from meanfleet.errors import UserError, suggestion
 from meanfleet.floor import floor_of
+from meanfleet.frames import Frames
 from meanfleet.ros.conversions import diagnostics, to_seconds, zone_header
 from meanfleet.ros.managed.node import ManagedNode
 from meanfleet.ros.node import DIAGNOSTICS, GOAL, LATCHED, Signals, run
@@ -65,7 +66,6 @@ from meanfleet.safety.node import StopLine
 
 from .confirmation import Confirmation
 from .conversions import POSE_TYPES, goal_message, planar_pose, pose_quality
-from .frames import Frames
 from .goals import Goals
 from .halt import Halt
 from .parameters import PARAMETERS

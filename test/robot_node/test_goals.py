@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from teams import make_team, stand
 
 from meanfleet.floor_config import FramesConfig
-from meanfleet.robot_node.frames import Frames
+from meanfleet.frames import Frames
 from meanfleet.robot_node.goals import Goals
 
 # Two robots, three zones; a robot's slots are 10 m apart.
@@ -106,6 +106,21 @@ def test_a_static_frame_is_a_product_of_transforms(origin: tuple[float, float, f
     placed = frames.to_map("tracker", (pose[0], pose[1], pose[2]))
     assert placed is not None
     assert matrix(*placed) == pytest.approx(matrix(*origin) @ matrix(*pose), abs=1e-9)
+
+
+@given(POSES, st.lists(st.tuples(st.floats(-50, 50), st.floats(-50, 50)), max_size=5))
+def test_positions_are_placed_as_poses_are(
+    origin: tuple[float, float, float], points: list[tuple[float, float]]
+) -> None:
+    frames = Frames(FramesConfig(static={"tracker": origin}))
+    for frame in ("", "map", "tracker", "odom"):
+        placed = frames.positions(frame, np.array(points).reshape(-1, 2))
+        one_by_one = [frames.to_map(frame, (x, y, 0.0)) for x, y in points]
+        if frame == "odom":
+            assert placed is None
+            continue
+        assert placed is not None
+        assert placed == pytest.approx(np.array([pose[:2] for pose in one_by_one if pose]).reshape(-1, 2), abs=1e-9)
 
 
 def test_a_pose_comes_in_the_map_frame_or_one_that_is_fixed_in_it() -> None:
