@@ -33,7 +33,8 @@ from visualization_msgs.msg import MarkerArray
 from meanfleet.errors import UserError
 from meanfleet.floor import floor_of
 from meanfleet.ros.conversions import diagnostics, to_stamp
-from meanfleet.ros.node import DIAGNOSTICS, GOAL, LATCHED, Signals, WorkingNode, refuse_second, run
+from meanfleet.ros.node import DIAGNOSTICS, GOAL, LATCHED, Signals, WorkingNode, run
+from meanfleet.ros.sole.node import SolePublisher
 from meanfleet.solver import Game
 from meanfleet.zone_map import NOWHERE
 
@@ -65,8 +66,8 @@ class WorldNode(WorkingNode):
         self.layout = floor_of(self.config)
         start = start_zones(game, len(names), seed, self.config.type_of)
         self.world = make_world(self.config, game, seed, start, backend or None, gui)
-        refuse_second(self, Clock, "/clock", "another simulation or bag", stopped)
-        self.clock_publisher = self.create_publisher(Clock, "/clock", CLOCK_QOS)
+        self.clock = SolePublisher(self, Clock, "/clock", CLOCK_QOS, "another simulation or bag", stopped)
+        self.clock.take()
         self.odom_publishers = [
             self.create_publisher(Odometry, f"{name}/odom", qos_profile_sensor_data) for name in names
         ]
@@ -106,9 +107,10 @@ class WorldNode(WorkingNode):
             if now < self.schedule:
                 return self.schedule - now
             self.schedule = max(self.schedule + self.quantum / self.factor, now - DEBT)
+        self.clock.give_way()
         self._drive()
         self.world.advance(self.quantum)
-        self.clock_publisher.publish(clock_message(self.world.time))
+        self.clock.publish(clock_message(self.world.time))
         self._publish_odometry()
         if now - self.marked_at >= MARKER_PERIOD and self.markers.get_subscription_count() > 0:
             self.marked_at = now
