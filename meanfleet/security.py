@@ -77,11 +77,13 @@ def rights(config: Config, namespace: str = "/", each: bool = False) -> tuple[Ri
         services: tuple[str, ...] = (),
         managed: bool = False,
         call: Iterable[str] = (),
+        clock: bool = True,
     ) -> Rights:
         own = f"{base}/{node}"
         sent = [f"{base}/{topic}" for topic in publish] + ["/parameter_events", "/rosout"]
         sent += [f"{own}/transition_event"] if managed else []
-        heard = ["/clock", *(topic if topic.startswith("/") else f"{base}/{topic}" for topic in subscribe)]
+        heard = [topic if topic.startswith("/") else f"{base}/{topic}" for topic in subscribe]
+        heard += ["/clock"] if clock else []
         offered = (f"{own}/{service}" for service in (*PARAMETERS, *services, *(LIFECYCLE if managed else ())))
         acted = _sorted(f"{base}/{action}" for action in call)
         return Rights(f"{ROOT}/{enclave}", node, _sorted(sent), _sorted(heard), _sorted(offered), acted)
@@ -120,7 +122,7 @@ def rights(config: Config, namespace: str = "/", each: bool = False) -> tuple[Ri
         ),
         *([robots(f"robots/{name}", (name,)) for name in names] if each else [robots("robots", names)]),
         allow("monitor", "monitor", [], ["diagnostics"]),
-        allow("watch", "meanfleet_watch", [], ["diagnostics"]),
+        allow("watch", "meanfleet_watch", [], ["diagnostics"], clock=False),
         allow("doctor", "meanfleet_doctor", [], ["priority_zone", *zones, *poses]),
         allow("recorder", "recorder", [], ["diagnostics", "estop", *priority, *zones, *goals, *shadows, *poses]),
         Rights(world.enclave, world.node, _sorted([*world.publish, "/clock"]), world.subscribe, world.reply),

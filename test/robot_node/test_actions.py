@@ -28,7 +28,7 @@ from meanfleet.ros.node import GOAL, LATCHED
 NODE = "meanfleet.robot_node.node"
 LIMIT = 90.0  # [s, wall] for anything awaited
 ACTING, TOLD = "amr_0", "amr_1"  # by action, by topic
-SCRIPT = ["reject", "reject", "abort"]
+SCRIPT = ["reject", "reject", "abort", *["drive"] * 4]
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +58,7 @@ class Scene:
         self.panel = self.listener.node.create_publisher(Bool, "estop", LATCHED)
         self.topic = {name: self.listener.hear(PoseStamped, f"{name}/goal_pose", GOAL) for name in (ACTING, TOLD)}
         self.ticks = itertools.count(1)
-        self.parts: list[Any] = [self.standins.start({}, speed=0.5, scripts={ACTING: SCRIPT})]
+        self.parts: list[Any] = [self.standins.start({}, speed=1.0, scripts={ACTING: SCRIPT})]
 
     def start_robots(self) -> Any:
         given = {"config": str(self.standins.path), "policy": str(self.policy), "use_sim_time": True}

@@ -17,7 +17,8 @@ class Navigation:
         action: its name.
         command: takes a goal (geometry_msgs/PoseStamped) and whether the navigation is able to; whether it is taken.
         tell: writes the robot's log.
-        script: for each of the first goals reject, abort or drive; those after them are driven.
+        script: for each of the first goals reject, abort or drive; whoever has those after them stands and goes on
+            following, until he is told otherwise.
     """
 
     def __init__(
@@ -62,7 +63,9 @@ class Navigation:
     def _follow(self, handle: Any) -> None:
         self._end("replaced")  # the goal before
         self.present, fate, self.script = handle, self.script[:1], self.script[1:]
-        if fate == ["abort"]:
+        if not fate:
+            self.node.platform.goal = None
+        elif fate == ["abort"]:
             self.node.platform.goal = None
             self._end("abort")
         elif self.node.platform.goal is None:  # it stood there already
