@@ -18,6 +18,7 @@ from meanfleet.operating.doctor.findings import ORDER, Finding, by_level
 from meanfleet.operating.doctor.settings import check_settings, gather_settings
 from meanfleet.operating.doctor.snapshot import Endpoint, Heard, Settings, Snapshot
 from meanfleet.operating.words import few
+from meanfleet.robot_config import RobotOverride
 
 DEMO = Path(__file__).resolve().parents[2] / "config" / "demo.yaml"
 ROBOTS = ("robot_00", "robot_01", "robot_02", "robot_03")
@@ -36,7 +37,14 @@ def endpoint(topic: str, kind: str, node: str, quality: str = "reliable", kept: 
 
 def healthy(fleet: Expected) -> Snapshot:
     """Every topic of the interface published once as it should be, read by whom it is for, on wall time."""
-    makers = {"zone": "robots", "goal": "robots", "pose": "drivers", "priority": "dispatcher", "diagnostics": "robots"}
+    makers = {
+        "zone": "robots",
+        "goal": "robots",
+        "navigation": "nav2",
+        "pose": "drivers",
+        "priority": "dispatcher",
+        "diagnostics": "robots",
+    }
     publishers, subscriptions, heard = [], [], []
     for topic in fleet.topics():
         if topic.kind in makers:
@@ -97,6 +105,20 @@ def test_nothing_at_all(fleet: Expected) -> None:
 def test_nodes_without_zones_when_nobody_says_what_there_should_be() -> None:
     found = examine(Snapshot(nodes=("/talker",)), Expected.from_graph(()))
     assert [(one.level, one.check) for one in found] == [("error", "robots"), ("warn", "dispatcher")]
+
+
+def test_a_navigation_that_takes_no_goals(fleet: Expected) -> None:
+    """By topic it subscribes, by action it publishes its status; a recorder that listens drives nobody."""
+    seen = healthy(fleet)
+    topic = f"{SPACE}/robot_01/goal_pose"
+    kept = change(seen.subscriptions, "robot_01/goal_pose", node=f"{SPACE}/recorder")
+    finding = only(examine(replace(seen, subscriptions=kept), fleet))
+    assert (finding.level, finding.check, finding.names) == ("warn", "goals", ("robot_01",))
+    idle = replace(seen, publishers=tuple(one for one in seen.publishers if one.topic != topic), subscriptions=kept)
+    assert examine(idle, fleet) == [], "no robot node that would send any"
+    acting = replace(fleet, overrides={"robot_01": RobotOverride(goals="action")})
+    assert "navigate_to_pose" in only(examine(seen, acting)).text
+    assert examine(healthy(acting), acting) == []
 
 
 # --- who is there

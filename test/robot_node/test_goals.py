@@ -89,6 +89,45 @@ def test_dropping_names_the_robots_that_were_driving() -> None:
     assert goals.overdue(1e9) == []
 
 
+@given(st.floats(1.0, 1e4), st.lists(st.floats(0.0, 3.0), min_size=1, max_size=40))
+def test_a_failed_goal_is_sent_again_after_pauses_that_double_up_to_the_timeout(
+    timeout: float, answers: list[float]
+) -> None:
+    """A navigation that rejects every time, `answers` [s] after it was asked; the pauses by their closed form."""
+    goals, now = Goals(SLOTS, timeout, 0.5), 7.0
+    goals.send(0, 2, now)
+    for number, answer in enumerate(answers):
+        now += min(answer, 0.9 * timeout)
+        goals.fail(0, now)
+        pause = min(2.0**number, timeout)
+        assert goals.overdue(now + 0.999 * pause) == []
+        now += 1.001 * pause
+        assert goals.overdue(now) == [(0, 2)]
+        goals.send(0, 2, now)
+
+
+def test_another_goal_begins_with_the_shortest_pause_and_failures_of_none_are_ignored() -> None:
+    goals = Goals(SLOTS, 100.0, 0.5)
+    goals.fail(0, 0.0)
+    assert goals.overdue(1e9) == []
+    goals.send(0, 2, 0.0)
+    for _ in range(5):
+        goals.fail(0, 0.0)
+    goals.send(0, 1, 0.0)
+    goals.fail(0, 0.0)
+    assert goals.overdue(1.5) == [(0, 1)]
+    goals.reach(0)
+    goals.fail(0, 2.0)
+    assert goals.overdue(1e9) == []
+
+
+def test_without_a_timeout_a_failed_goal_is_not_sent_again_either() -> None:
+    goals = Goals(SLOTS, None, 0.5)
+    goals.send(0, 1, 0.0)
+    goals.fail(0, 0.0)
+    assert goals.overdue(1e9) == []
+
+
 # --- frames
 
 ANGLES = st.floats(-math.pi, math.pi)
