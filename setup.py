@@ -46,6 +46,8 @@ PACKAGES = (
     "meanfleet.dispatcher_node.observers",
     "meanfleet.dispatcher_node.sampling",
     "meanfleet.robot_node",
+    "meanfleet.robot_node.outlets",
+    "meanfleet.robot_node.outlets.action",
 )
 
 CONFIGS = ("yaml", "rviz", "foxglove.json")

@@ -17,7 +17,7 @@ from .dynamics_config import DynamicsConfig
 from .errors import UserError, suggestion
 from .fleet_config import FleetConfig
 from .floor_config import FloorConfig, FramesConfig
-from .robot_config import PoseSource, RobotConfig, pose_source
+from .robot_config import GoalWay, PoseSource, RobotConfig, goal_way, pose_source
 from .sections import Finite, Name, NonNegative, Positive, Section, first_complaint
 from .type_config import TypeConfig, counts_of, interaction_weights, merged
 from .zone_graph import RING_MOVES, ZoneGraph, ZoneGraphError
@@ -385,6 +385,10 @@ class Config(Section):
     def pose_source(self, name: str) -> PoseSource:
         """Where a robot's pose comes from."""
         return pose_source(name, self.robot, self.fleet.overrides.get(name))
+
+    def goal_way(self, name: str) -> GoalWay:
+        """How a robot is sent its goals: by topic or by action."""
+        return goal_way(self.robot, self.fleet.overrides.get(name))
 
     @classmethod
     def from_yaml(cls, path: str | os.PathLike[str]) -> Config:

@@ -16,13 +16,18 @@ class FleetConfig(Section):
 
     names: tuple[str, ...] | None = Field(None, description="all names; or give prefix and count")
     prefix: str | None = Field(None, description="a robot's name is the prefix and its number")
-    count: int | None = Field(None, ge=1, description="robots, numbered from 0 with as many digits as the last needs")
+    count: int | None = Field(None, ge=1, description="robots, numbered from 0")
+    digits: int | None = Field(
+        None, ge=1, le=9, description="of their numbers, at least: 3 for robot_007; None: as many as the last needs"
+    )
     overrides: dict[str, RobotOverride] = Field({}, description="what is different for single robots, by name")
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         if (self.names is None) == (self.prefix is None or self.count is None):
             raise ValueError("give either 'names', or 'prefix' and 'count'")
+        if self.names is not None and self.digits is not None:
+            raise ValueError("'digits' belongs to 'prefix' and 'count': leave it out beside 'names'")
         for name in self.robots:
             _check_name(name)
         if len(set(self.robots)) < len(self.robots):
@@ -41,17 +46,25 @@ class FleetConfig(Section):
             return self.names
         assert self.prefix is not None
         assert self.count is not None
-        digits = len(str(self.count - 1))
+        digits = self._digits(self.count)
         return tuple(f"{self.prefix}{i:0{digits}d}" for i in range(self.count))
 
+    def _digits(self, count: int) -> int:
+        return len(str(count - 1)) if self.digits is None else self.digits
+
     def resized(self, n: int) -> FleetConfig:
-        """The same fleet with n robots: the first n of a list, or another count."""
+        """The same fleet with n robots: the first n of it, or more.
+
+        Robots that are in both have the same names in both, so that a part of a fleet, or a bag of one, is that of the
+        whole: of robot_00 to robot_99 the first five are robot_00 to robot_04, and the one after them is robot_100.
+        """
         if self.names is not None:
             if n > len(self.names):
                 raise UserError(f"n = {n}, but fleet.names lists {len(self.names)} robots: add names or lower n")
             smaller = FleetConfig(names=self.names[:n])
         else:
-            smaller = FleetConfig(prefix=self.prefix, count=n)
+            assert self.count is not None
+            smaller = FleetConfig(prefix=self.prefix, count=n, digits=self._digits(self.count))
         kept = {name: own for name, own in self.overrides.items() if name in smaller.robots}
         return smaller.model_copy(update={"overrides": kept})
 

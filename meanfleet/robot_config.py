@@ -14,6 +14,9 @@ from .sections import NonNegative, Positive, Section
 PoseType = Literal["Odometry", "PoseWithCovarianceStamped", "PoseStamped"]
 Reliability = Literal["reliable", "best_effort"]
 Durability = Literal["volatile", "transient_local"]
+GoalWay = Literal["topic", "action"]
+GOAL_ACTION = "navigate_to_pose"
+"""Below the robot's name, as Nav2 offers it: nav2_msgs/action/NavigateToPose."""
 
 _TOPIC = re.compile(r"/?[A-Za-z][A-Za-z0-9_]*(/[A-Za-z][A-Za-z0-9_]*)*")
 
@@ -56,6 +59,9 @@ class RobotConfig(Section):
     zone_margin: NonNegative = Field(0.0, description="[m] how deep in another zone a robot must be to have changed")
     heartbeat: Positive = Field(1.0, description="[s] the zone's stamp is renewed at least this often")
     priority_timeout: Positive = Field(5.0, description="[s] without a priority: hold the zone")
+    goals: GoalWay = Field(
+        "topic", description="<robot>/goal_pose, or the action <robot>/navigate_to_pose, which needs nav2_msgs"
+    )
     goal_timeout: Positive | None = Field(None, description="[s] until a goal not reached is sent again; None: never")
     goal_tolerance: Positive = Field(0.75, description="[m] from the slot at which a goal counts as reached")
     cancel_on_stop: bool = Field(False, description="a node that stops sends robots that drive to where they are")
@@ -68,6 +74,7 @@ class RobotOverride(Section):
     pose_type: PoseType | None = None
     pose_reliability: Reliability | None = None
     pose_durability: Durability | None = None
+    goals: GoalWay | None = None
     slot: int | None = Field(None, ge=0, description="index of its slot in every zone; None: its index in the fleet")
 
 
@@ -81,6 +88,11 @@ def pose_source(name: str, common: RobotConfig, own: RobotOverride | None) -> Po
         own.pose_reliability or common.pose_reliability,
         own.pose_durability or common.pose_durability,
     )
+
+
+def goal_way(common: RobotConfig, own: RobotOverride | None) -> GoalWay:
+    """How a robot is sent its goals."""
+    return (own and own.goals) or common.goals
 
 
 def node_name(names: Sequence[str]) -> str:

@@ -13,11 +13,12 @@ from xml.etree import ElementTree
 
 from .config import Config
 from .errors import UserError
-from .robot_config import node_name
+from .robot_config import GOAL_ACTION, node_name
 from .safety import SHADOW
 
 VERSION = "0.2.0"
 ROOT = "/meanfleet"
+DOCTOR, WATCH = f"{ROOT}/doctor", f"{ROOT}/watch"  # commands that take their enclave by themselves
 PARAMETERS = (
     "describe_parameters",
     "get_parameter_types",
@@ -41,6 +42,7 @@ class Rights:
         publish: topics.
         subscribe: topics.
         reply: services it offers; it may call none.
+        call: actions it is a client of.
     """
 
     enclave: str
@@ -48,10 +50,11 @@ class Rights:
     publish: tuple[str, ...]
     subscribe: tuple[str, ...]
     reply: tuple[str, ...]
+    call: tuple[str, ...] = ()
 
 
 def rights(config: Config, namespace: str = "/", each: bool = False) -> tuple[Rights, ...]:
-    """The rights of dispatcher, robots, monitor, recorder and world.
+    """The rights of dispatcher, robots, monitor, recorder, world and the operators' commands.
 
     Args:
         config: names robots and the topic of their poses.
@@ -73,22 +76,29 @@ def rights(config: Config, namespace: str = "/", each: bool = False) -> tuple[Ri
         subscribe: list[str],
         services: tuple[str, ...] = (),
         managed: bool = False,
+        call: Iterable[str] = (),
+        clock: bool = True,
     ) -> Rights:
         own = f"{base}/{node}"
         sent = [f"{base}/{topic}" for topic in publish] + ["/parameter_events", "/rosout"]
         sent += [f"{own}/transition_event"] if managed else []
-        heard = ["/clock", *(topic if topic.startswith("/") else f"{base}/{topic}" for topic in subscribe)]
+        heard = [topic if topic.startswith("/") else f"{base}/{topic}" for topic in subscribe]
+        heard += ["/clock"] if clock else []
         offered = (f"{own}/{service}" for service in (*PARAMETERS, *services, *(LIFECYCLE if managed else ())))
-        return Rights(f"{ROOT}/{enclave}", node, _sorted(sent), _sorted(heard), _sorted(offered))
+        acted = _sorted(f"{base}/{action}" for action in call)
+        return Rights(f"{ROOT}/{enclave}", node, _sorted(sent), _sorted(heard), _sorted(offered), acted)
 
     def robots(enclave: str, some: tuple[str, ...]) -> Rights:
-        told = [f"{name}/{topic}" for name in some for topic in ("zone", "goal_pose", f"goal_pose{SHADOW}")]
+        acting = [name for name in some if config.goal_way(name) == "action"]
+        told = [f"{name}/{topic}" for name in some for topic in ("zone", f"goal_pose{SHADOW}")]
+        told += [f"{name}/goal_pose" for name in some if name not in acting]
         seen = [config.pose_source(name).topic for name in some]
         if config.safety.battery_low is not None:
             seen += [f"{name}/{config.safety.battery_topic}" for name in some]
         steered = ["priority_zone", f"priority_zone{SHADOW}", "estop"]
         node = node_name(some) if each else "robots"
-        return allow(enclave, node, ["diagnostics", *told], [*steered, *seen], ("estop", "confirm"), managed=True)
+        heard, actions = [*steered, *seen], [f"{name}/{GOAL_ACTION}" for name in acting]
+        return allow(enclave, node, ["diagnostics", *told], heard, ("estop", "confirm"), managed=True, call=actions)
 
     priority = ["priority_zone", f"priority_zone{SHADOW}"]
     kinds = ("zone", "goal_pose", f"goal_pose{SHADOW}")
@@ -112,6 +122,8 @@ def rights(config: Config, namespace: str = "/", each: bool = False) -> tuple[Ri
         ),
         *([robots(f"robots/{name}", (name,)) for name in names] if each else [robots("robots", names)]),
         allow("monitor", "monitor", [], ["diagnostics"]),
+        allow("watch", "meanfleet_watch", [], ["diagnostics"], clock=False),
+        allow("doctor", "meanfleet_doctor", [], ["priority_zone", *zones, *poses]),
         allow("recorder", "recorder", [], ["diagnostics", "estop", *priority, *zones, *goals, *shadows, *poses]),
         Rights(world.enclave, world.node, _sorted([*world.publish, "/clock"]), world.subscribe, world.reply),
     )
@@ -128,11 +140,14 @@ def policy_xml(granted: Iterable[Rights], namespace: str = "/") -> bytes:
         _add(profile, "topics", "publish", one.publish)
         _add(profile, "topics", "subscribe", one.subscribe)
         _add(profile, "services", "reply", one.reply)
+        _add(profile, "actions", "call", one.call)
     ElementTree.indent(root)
     return bytes(ElementTree.tostring(root, encoding="UTF-8", xml_declaration=True)) + b"\n"
 
 
 def _add(profile: ElementTree.Element, kind: str, what: str, names: tuple[str, ...]) -> None:
+    if not names:
+        return
     rule = ElementTree.SubElement(profile, kind, {what: "ALLOW"})
     for name in names:
         ElementTree.SubElement(rule, kind.removesuffix("s")).text = name

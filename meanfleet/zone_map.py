@@ -43,6 +43,16 @@ class ZoneMap:
             zones[inside(self.pads[zone], points)] = zone
         return zones
 
+    def firm(self, xy: ArrayLike) -> NDArray[np.int64]:
+        """As `pad_of`, but NOWHERE where a robot of another zone would not have changed: within the margin."""
+        points = np.asarray(xy, dtype=np.float64).reshape(-1, 2)
+        zones = self.pad_of(points)
+        if self.margin:
+            for zone in np.unique(zones[zones != NOWHERE]).tolist():
+                here = np.flatnonzero(zones == zone)
+                zones[here[depth(self.pads[zone], points[here]) <= self.margin]] = NOWHERE
+        return zones
+
     def locate(self, xy: ArrayLike, previous: ArrayLike | None = None) -> NDArray[np.int64]:
         """Zone of each position [robot, 2] given the zone before (int [robot], NOWHERE if unknown).
 

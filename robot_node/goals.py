@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 NONE = -1
+PAUSE = 1.0  # [s, ROS time] from a goal's first failure until it is sent again; doubled with each in a row
+DOUBLINGS = 20  # at most, or the pause would exceed any float
 
 
 class Goals:
@@ -28,13 +30,29 @@ class Goals:
     def __init__(self, slots: NDArray[np.float64], timeout: float | None, tolerance: float) -> None:
         self.slots, self.timeout, self.tolerance = slots, timeout, tolerance
         self._zone: NDArray[np.int64] = np.full(len(slots), NONE, dtype=np.int64)
-        self._sent: NDArray[np.float64] = np.zeros(len(slots))
+        self._since: NDArray[np.float64] = np.zeros(len(slots))  # [s] sent, or failed
+        self._wait: NDArray[np.float64] = np.zeros(len(slots))  # [s] from then on until it is due again
+        self._failures: NDArray[np.int64] = np.zeros(len(slots), dtype=np.int64)  # in a row, of the same goal
 
     def send(self, robot: int, zone: int, now: float) -> tuple[float, float, float]:
         """Note a goal that is sent at `now` [s]; returns its pose."""
-        self._zone[robot], self._sent[robot] = zone, now
+        if zone != self._zone[robot]:
+            self._failures[robot] = 0
+        self._zone[robot], self._since[robot], self._wait[robot] = zone, now, self.timeout or np.inf
         x, y, yaw = self.slots[robot, zone].tolist()
         return x, y, yaw
+
+    def fail(self, robot: int, now: float) -> None:
+        """The navigation rejected the goal, or gave it up: it is due again after a pause, at most the timeout."""
+        if self._zone[robot] == NONE or self.timeout is None:
+            return
+        pause = PAUSE * 2.0 ** min(self._failures[robot], DOUBLINGS)
+        self._failures[robot] += 1
+        self._since[robot], self._wait[robot] = now, min(pause, self.timeout)
+
+    def reach(self, robot: int) -> None:
+        """The navigation says that the goal is reached."""
+        self._zone[robot] = NONE
 
     def look(self, xy: NDArray[np.float64]) -> None:
         """Take goals that robots at xy [robot, 2] have reached off the list; an unknown position (nan) reaches none."""
@@ -43,14 +61,14 @@ class Goals:
         self._zone[robots[gap <= self.tolerance]] = NONE
 
     def overdue(self, now: float) -> list[tuple[int, int]]:
-        """(robot, zone) of goals sent longer ago than the timeout and not reached.
+        """(robot, zone) of goals sent longer ago than the timeout and not reached, or failed a pause ago.
 
         A clock that jumped back to before a goal was sent makes it due as well.
         """
         if self.timeout is None:
             return []
-        waited = now - self._sent
-        due = np.flatnonzero((self._zone != NONE) & ((waited >= self.timeout) | (waited < 0)))
+        waited = now - self._since
+        due = np.flatnonzero((self._zone != NONE) & ((waited >= self._wait) | (waited < 0)))
         return list(zip(due.tolist(), self._zone[due].tolist(), strict=True))
 
     def drop(self, robots: Iterable[int] | None = None) -> list[int]:

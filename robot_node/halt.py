@@ -32,7 +32,9 @@ class Halt:
         self._told[:] = 0
         self._at[:] = np.nan
 
-    def due(self, xy: NDArray[np.float64], listeners: NDArray[np.int64]) -> list[int]:
+    def due(
+        self, xy: NDArray[np.float64], listeners: NDArray[np.int64], blind: NDArray[np.bool_] | None = None
+    ) -> list[int]:
         """Robots to tell now; they count as told from now on.
 
         A navigation that is found, or starts, during a stop is a listener more: it is told as well. One that rejected
@@ -40,13 +42,16 @@ class Halt:
 
         Args:
             xy: [robot, 2] where they are [m]; nan: unknown.
-            listeners: [robot] subscriptions to its goals.
+            listeners: [robot] who take its goals.
+            blind: [robot] who can be told without knowing where they are; None: nobody.
         """
         if not self.on:
             return []
         known = np.isfinite(xy).all(axis=1)
         strayed = np.linalg.norm(xy - self._at, axis=1) > STRAY  # false if one of both is unknown
-        due = known & ((listeners > self._told) | (strayed & (listeners > 0)))
+        reachable = known if blind is None else known | blind
+        due = reachable & ((listeners > self._told) | (strayed & (listeners > 0)))
         self._told = np.where(due, listeners, np.minimum(self._told, listeners))
-        self._at[due] = xy[due]
+        late = (self._told > 0) & ~np.isfinite(self._at).all(axis=1)  # told before it was known where they are
+        self._at[due | late] = xy[due | late]
         return np.flatnonzero(due).tolist()

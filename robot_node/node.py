@@ -34,6 +34,10 @@ Publishes: <robot>/zone (std_msgs/Header, latched, on change and as heartbeat; e
     or <robot>/goal_pose/shadow (geometry_msgs/PoseStamped, on change, and again every robot.goal_timeout until it is
     reached; with robot.cancel_on_stop a robot's own pose when the node stops while it drives), diagnostics
     (diagnostic_msgs/DiagnosticArray, every tick).
+Actions: with robot.goals: action, in the place of <robot>/goal_pose, <robot>/navigate_to_pose
+    (nav2_msgs/action/NavigateToPose) as a client: on change, and again every robot.goal_timeout until it is reached,
+    sooner after it was rejected or given up (1 s, 2 s, 4 s, ...); cancelled when the robot is excluded and, with
+    robot.cancel_on_stop, when the node stops. An emergency stop cancels all goals of that action, whoever sent them.
 Serves: ~/estop (std_srvs/SetBool), ~/confirm (std_srvs/Trigger).
 """
 
@@ -45,10 +49,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
-from geometry_msgs.msg import PoseStamped
-from rclpy.duration import Duration
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import BatteryState
 from std_msgs.msg import Header
@@ -57,24 +58,25 @@ from std_srvs.srv import Trigger
 from meanfleet.bundle import PolicyBundle
 from meanfleet.errors import UserError, suggestion
 from meanfleet.floor import floor_of
+from meanfleet.frames import Frames, PlanarPose
 from meanfleet.ros.conversions import diagnostics, to_seconds, zone_header
 from meanfleet.ros.managed.node import ManagedNode
-from meanfleet.ros.node import DIAGNOSTICS, GOAL, LATCHED, Signals, run
+from meanfleet.ros.node import DIAGNOSTICS, LATCHED, Signals, run
 from meanfleet.safety import SHADOW, Stop, excluded
 from meanfleet.safety.node import StopLine
 
 from .confirmation import Confirmation
-from .conversions import POSE_TYPES, goal_message, planar_pose, pose_quality
-from .frames import Frames
+from .conversions import POSE_TYPES, planar_pose, pose_quality
 from .goals import Goals
 from .halt import Halt
+from .outlets.node import Outlets
+from .outlets.outcome import Outcome
 from .parameters import PARAMETERS
 from .service import Service
 from .team import Team
 
 FLUSH = 0.02  # [s, wall] between two looks at new positions
 LOOK = 0.1  # [s, wall] between two looks for a second dispatcher, and in a stop for robots that were not told
-ACKNOWLEDGED = 1.0  # [s, wall] for a robot to have its last goal before the publisher goes
 CLASH_PERIOD = 1.0  # [s, wall] between two reports of one
 STOP_PERIOD = 1.0  # [s, wall] between two reports of an emergency stop
 PRIORITY = "priority_zone"
@@ -111,7 +113,8 @@ class RobotNode(ManagedNode):
         self.team = Team(self.names, floor.zone_map, self.bundle, seed, settings.heartbeat, own)
         self.zone_index = {name: i for i, name in enumerate(self.config.zones)}
         self.zone_publishers = [self.advertise(Header, f"{name}/zone", LATCHED) for name in self.names]
-        self.goal_publishers = [self.advertise(PoseStamped, f"{name}/goal_pose", GOAL) for name in self.names]
+        ways = [self.config.goal_way(name) for name in self.names]
+        self.outlets, self.failed = Outlets(self, self.names, ways, self.frames.map), 0
         self.diagnostics = self.advertise(DiagnosticArray, "diagnostics", DIAGNOSTICS)
         self.told: dict[str, tuple[float, str]] = {}  # the latest priority by topic: stamp and zone name
         self.acted, self.heard_at, self.holding = -1.0, 0.0, False
@@ -132,20 +135,13 @@ class RobotNode(ManagedNode):
         self.service.exclude(excluded(values["exclude"], self.config))
         self.confirmation, self.again = Confirmation(settings.confirm_for), False
         self.halt, self.halt_looked, self.stop_told = Halt(count), 0.0, 0.0
-        self.shadow_publishers: list[Any] = []
-        self._cast_shadow()
+        self.outlets.cast(self.mode == "shadow")
         self.stop_line = StopLine(self, self.stop)
         self.serve(Trigger, "~/confirm", self._confirm)
         if settings.battery_low is not None:
             for index, name in enumerate(self.names):
                 topic = f"{name}/{settings.battery_topic}"
                 self.follow(BatteryState, topic, lambda m, i=index: self._charge(i, m), qos_profile_sensor_data)
-
-    def _cast_shadow(self) -> None:
-        """In mode shadow, make the topics in the place of the goals': a fleet's graph is large enough without."""
-        if self.mode == "shadow" and not self.shadow_publishers:
-            topics = [f"{name}/goal_pose{SHADOW}" for name in self.names]
-            self.shadow_publishers = [self.advertise(PoseStamped, topic, GOAL) for topic in topics]
 
     def _own_robots(self) -> tuple[str, ...]:
         names = tuple(self.values()["robots"] or ())
@@ -200,7 +196,7 @@ class RobotNode(ManagedNode):
             self.team.follow(self.bundle)
         if prepared.mode != self.mode:
             self.mode = prepared.mode
-            self._cast_shadow()
+            self.outlets.cast(self.mode == "shadow")
             self.confirmation.void()
             self._forget_goals()
             self.halt.renew()
@@ -210,6 +206,7 @@ class RobotNode(ManagedNode):
     def act(self) -> float:
         """Report zones, act on a new priority, hold when there is none; but nothing of it while stopped."""
         now = time.monotonic()
+        self._hear_navigations()
         halted = self._halted(now)
         self._look(now)
         due = self.heard is not None and (self.again or self.heard[0] != self.acted)
@@ -233,20 +230,18 @@ class RobotNode(ManagedNode):
         self.goals.look(self.team.xy)
         driving = self.goals.drop()
         self.team.forget_goals(driving)
-        self._stay(driving)
-        # The publishers may go next, and with them what has not arrived.
         for robot in driving:
-            self._publisher(robot).wait_for_all_acked(Duration(seconds=ACKNOWLEDGED))
+            self.outlets.stay(robot, self._pose(robot), self.ros_time())
+        self.outlets.settle(driving)
 
-    def _stay(self, robots: Iterable[int]) -> None:
-        """Send robots to where they are."""
-        for robot in robots:
-            (x, y), yaw = self.team.xy[robot].tolist(), float(self.team.yaw[robot])
-            self._publisher(robot).publish(goal_message(x, y, yaw, self.ros_time(), self.frames.map))
+    def _pose(self, robot: int) -> PlanarPose:
+        (x, y), yaw = self.team.xy[robot].tolist(), float(self.team.yaw[robot])
+        return x, y, yaw
 
     def _forget_goals(self) -> None:
         self.team.forget_goals()
         self.goals.drop()
+        self.outlets.forget()
 
     def _keep_poses(self) -> None:
         """Twice a heartbeat, keep the poses of robots whose localisation lives and is silent."""
@@ -255,6 +250,14 @@ class RobotNode(ManagedNode):
             self.kept = now
             alive = [self.count_publishers(source.topic) > 0 for source in self.sources]
             self.team.keep(alive, now, settings.pose_hold)
+
+    def _hear_navigations(self) -> None:
+        for robot, outcome in self.outlets.look():
+            if outcome is Outcome.REACHED:
+                self.goals.reach(robot)
+            else:
+                self.failed += 1
+                self.goals.fail(robot, self.ros_time())
 
     def _send_again(self) -> None:
         """Goals not reached in time: rejected, lost, or the robot is stuck."""
@@ -279,8 +282,8 @@ class RobotNode(ManagedNode):
             return False
         if now - self.halt_looked >= LOOK:
             self.halt_looked = now
-            listeners = [self._publisher(i).get_subscription_count() for i in range(len(self.names))]
-            self._stay(self.halt.due(self.team.xy, np.array(listeners, dtype=np.int64)))
+            for robot in self.halt.due(self.team.xy, self.outlets.listeners, self.outlets.blind):
+                self.outlets.halt(robot, self._pose(robot), self.ros_time())
         self.acted = self.heard[0] if self.heard is not None else self.acted
         self.heard_at = self.ros_time()
         if now - self.stop_told >= STOP_PERIOD:
@@ -294,7 +297,8 @@ class RobotNode(ManagedNode):
         out = self.service.out
         if (out != self.team.out).any():
             gone = self.team.withdraw(out)
-            self.goals.drop(gone)
+            driving = self.goals.drop(gone)
+            self.outlets.withdraw(robot for robot in driving if self.service.excluded[robot])
             for robot in gone:
                 self.zone_publishers[robot].publish(zone_header("", self.ros_time()))
             said = ", ".join(f"{name} ({why})" for name, why in self.service.reasons.items())
@@ -339,14 +343,16 @@ class RobotNode(ManagedNode):
         orders = self.team.act(priority)
         self._send(orders.changed, stamp)
         wrong = self.team.complaints(self.ros_time(), self.config.dispatcher.max_age)
+        unserved = self.outlets.unserved
         odd, self.service.odd = self.service.odd, {}
         out = self.service.reasons
         text = f"shadow, nobody is moved: {len(orders.robots)} robots would have" if self.mode == "shadow" else ""
         text = f"{text or f'{len(orders.robots)} robots'} acted on priority {name}"
         text += f"; {len(out)} out of service" if out else ""
         text += f"; batteries of {', '.join(odd)} tell no share of 0 to 1" if odd else ""
+        text += f"; nobody offers navigate_to_pose of {', '.join(unserved)}" if unserved else ""
         self._tell(
-            "warn" if wrong or odd else "ok",
+            "warn" if wrong or odd or unserved else "ok",
             text + (f"; {wrong.text}" if wrong else ""),
             {
                 "mode": self.mode,
@@ -359,6 +365,8 @@ class RobotNode(ManagedNode):
                 "moves": orders.moves,
                 "goals_sent": len(orders.changed),
                 "goals_sent_again": self.sent_again,
+                "goals_failed": self.failed,
+                "unserved": unserved,
                 "zone_messages": self.reported,
                 "bad_poses": wrong.bad,
                 "silent_poses": wrong.silent,
@@ -381,14 +389,10 @@ class RobotNode(ManagedNode):
         if self.mode != "advise" or self.confirmation.covers(zone, self.ros_time()):
             self._send(self.team.hold(), self.ros_time())
 
-    def _publisher(self, robot: int) -> Any:
-        return (self.shadow_publishers if self.mode == "shadow" else self.goal_publishers)[robot]
-
     def _send(self, changed: list[tuple[int, int]], stamp: float) -> None:
         now = self.ros_time()
         for robot, zone in changed:
-            x, y, yaw = self.goals.send(robot, zone, now)
-            self._publisher(robot).publish(goal_message(x, y, yaw, stamp, self.frames.map))
+            self.outlets.send(robot, self.goals.send(robot, zone, now), stamp)
 
     def _tell(self, level: str, text: str, values: dict[str, Any]) -> None:
         self.diagnostics.publish(diagnostics(f"robots {self.names[0]}", level, text, values, self.ros_time()))

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from meanfleet.config import Config, CountedTransition, FleetConfig, LocalTransition
@@ -219,6 +221,18 @@ def test_prefix_and_count_number_the_robots_with_equal_width(count: int, first: 
     assert sorted(robots) == list(robots)
 
 
+@given(st.integers(1, 300), st.integers(1, 300), st.one_of(st.none(), st.integers(1, 5)))
+def test_a_resized_fleet_keeps_the_names_that_it_had(count: int, n: int, digits: int | None) -> None:
+    """-n against a real fleet, or a bag of another n: who is in both is called the same in both."""
+    fleet = FleetConfig(prefix="r", count=count, digits=digits)
+    shared = min(count, n)
+    assert len(fleet.resized(n).robots) == n
+    assert fleet.resized(n).robots[:shared] == fleet.robots[:shared]
+    assert fleet.resized(n).resized(count).robots == fleet.robots
+    width = digits or len(str(count - 1))
+    assert fleet.resized(n).robots == tuple("r" + str(i).rjust(width, "0") for i in range(n))
+
+
 def test_a_list_names_robots_as_they_are() -> None:
     names = ("alice", "site_b/bob", "C3")
     assert FleetConfig(names=names).robots == names
@@ -231,6 +245,7 @@ def test_a_list_names_robots_as_they_are() -> None:
         ({"prefix": "r"}, "either 'names'"),
         ({"count": 3}, "either 'names'"),
         ({"names": ["a"], "prefix": "r", "count": 2}, "either 'names'"),
+        ({"names": ["a"], "digits": 2}, "'digits' belongs to 'prefix'"),
         ({"names": []}, "at least one robot"),
         ({"names": ["a", "b", "a"]}, "must differ"),
         ({"names": ["a", "2b"]}, "'2b' is no valid ROS name"),

@@ -18,6 +18,7 @@ from meanfleet.security import Rights, policy_xml, rights
 
 DEMO = Path(__file__).parents[1] / "config" / "demo.yaml"
 RULES = {"topics": ("topic", {"publish", "subscribe"}), "services": ("service", {"request", "reply"})}
+RULES |= {"actions": ("action", {"call", "execute"})}
 
 
 BRIEF = {"world": {"/clock"}, "dispatcher": {"/priority_zone", "/priority_zone/shadow"}}
@@ -69,6 +70,18 @@ def test_the_policy_follows_the_schema_and_only_the_dispatcher_steers(namespace:
         assert [path for path, allowed in found.items() if f"{base}/{name}/zone" in allowed["publish"]] == [own]
 
 
+def test_a_robot_with_goals_by_action_may_call_it_and_publishes_none(tmp_path: Path) -> None:
+    example = (DEMO.parent / "fleet.example.yaml").read_text()
+    path = tmp_path / "fleet.yaml"
+    path.write_text(example.replace("    amr_9: ", "    amr_3: {goals: action}\n    amr_9: "))
+    found = check_structure(policy_xml(rights(Config.from_yaml(path), "/hall", each=True), "/hall"))
+    acting, told = found["/meanfleet/robots/amr_3"], found["/meanfleet/robots/amr_4"]
+    assert acting["call"] == {"/hall/amr_3/navigate_to_pose"}
+    assert "/hall/amr_3/goal_pose" not in acting["publish"]
+    assert "call" not in told
+    assert "/hall/amr_4/goal_pose" in told["publish"]
+
+
 def test_a_namespace_that_is_none_is_a_users_error() -> None:
     for namespace in ("", "site", "/site/", "//", "/1", "/a b"):
         with pytest.raises(UserError, match="namespace"):
@@ -91,7 +104,7 @@ def test_the_command_writes_the_policy_and_says_what_to_do_with_it(tmp_path: Pat
 def test_the_policy_allows_what_the_nodes_do_and_nothing_else(
     processes: Processes, demo_path: Path, demo_policy: Path, tmp_path: Path
 ) -> None:
-    """Every publisher, subscriber and service of five processes, gathered from the graph until they are all there.
+    """Every publisher, subscriber and service of seven processes, gathered from the graph until they are all there.
 
     The dispatcher subscribes to robots for the moment of a tick; with robots stopped it waits for them, and is seen.
     World and dispatcher listen to their own topic at the start, which may be over before the graph tells. The topics of
@@ -120,9 +133,14 @@ def test_the_policy_allows_what_the_nodes_do_and_nothing_else(
     def lacking() -> set[str]:
         return {name for name, one in granted.items() if missing(seen[name], one)}
 
+    def graph() -> str:
+        absent = {name: missing(seen[name], one) for name, one in granted.items()}
+        return f"the graph: {absent}\n" + "\n".join(map(processes.output, processes.started))
+
     def shadowed() -> bool:
-        allowed = {(name, topic) for name, one in granted.items() for topic in one.publish if topic.endswith("/shadow")}
-        return all(topic in seen[name]["publish"] for name, topic in allowed)
+        """Whether all topics of that mode are in use: who has not subscribed before it ends will not do so any more."""
+        absent = {topic for name, one in granted.items() for topic in missing(seen[name], one)}
+        return not any(topic.endswith("/shadow") for topic in absent)
 
     def looking() -> None:
         look()
@@ -134,14 +152,16 @@ def test_the_policy_allows_what_the_nodes_do_and_nothing_else(
         processes.node("meanfleet.running.node", **acting)
         processes.node("meanfleet.sim.recorder.node", out=str(tmp_path / "bag"))
         processes.node("meanfleet.sim.node", real_time_factor=8.0, **common)
+        processes.module("meanfleet", "watch", str(demo_path), "-n", "3")
+        processes.module("meanfleet", "doctor", str(demo_path), "-n", "3", "--seconds", "600")
         dispatcher = processes.node("meanfleet.dispatcher_node.node", k=2, mode="shadow", **acting)
         robots = processes.node("meanfleet.robot_node.node", mode="shadow", **acting)
         wait_for(lambda: "first tick" in processes.output(dispatcher), 60, "the first tick", looking)
-        wait_for(lambda: look() or shadowed(), 60, "the topics of mode shadow", listener.spin)
+        wait_for(lambda: look() or shadowed(), 60, graph, listener.spin)
         leave_shadow(listener)
-        wait_for(lambda: look() or lacking() == {"dispatcher"}, 60, "the whole graph but for the polls", listener.spin)
+        wait_for(lambda: look() or lacking() == {"dispatcher"}, 60, graph, listener.spin)
         robots.send_signal(signal.SIGSTOP)
-        wait_for(look, 60, "all that is allowed to be done", listener.spin)
+        wait_for(look, 60, graph, listener.spin)
         robots.send_signal(signal.SIGCONT)
     finally:
         listener.close()

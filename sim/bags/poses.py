@@ -12,6 +12,7 @@ from meanfleet.errors import UserError
 
 from .bag import Bag, Channel
 from .cdr import KINDS, POSES, cut_fields
+from .sources import Placing, common_template, pose_owners
 from .topics import Template
 
 
@@ -22,7 +23,7 @@ def read_poses(bag: str | Path, config: Config, times: NDArray[np.float64], topi
         bag: folder of a rosbag2, or a storage file.
         config: robots' names, and their poses' topic.
         times: float64 [frame], in [s], ascending: stamps of the messages' clock.
-        topic: template of the poses' topics; empty: `/{robot}/<robot.pose_topic>`.
+        topic: template of the poses' topics; empty: those of the configuration, single robots' own included.
 
     Returns:
         float64 [frame, robot, 2] in [m], frame `map`; nan before a robot's first pose.
@@ -30,25 +31,28 @@ def read_poses(bag: str | Path, config: Config, times: NDArray[np.float64], topi
     Raises:
         UserError: no such bag, or no poses of these robots in it.
     """
-    template = Template(topic or f"/{{robot}}/{config.robot.pose_topic}")
     index = {name: i for i, name in enumerate(config.robots)}
     found = np.full((len(times), len(index), 2), np.nan)
     latest: NDArray[np.float64] = np.full((len(times), len(index)), -np.inf)
     with Bag(bag) as opened:
         channels: dict[Channel, int] = {}
+        owners = Template(topic).owners(opened.topics) if topic else pose_owners(config, opened.topics)
         for channel in opened.channels:
-            name = template.robot(channel.topic)
+            name = owners.get(channel.topic)
             if name in index and KINDS.get(channel.msgtype) in POSES:
                 channels[channel] = index[name]
         if not channels:
-            raise UserError(f"bag {bag} has no poses of the fleet of {config.source} on {template.text}")
+            on = topic or common_template(config)
+            raise UserError(f"bag {bag} has no poses of the fleet of {config.source} on {on}")
         wanted = list(channels)
         kinds = np.array([KINDS[channel.msgtype] for channel in wanted], dtype=np.int64)
         robots = np.array(list(channels.values()), dtype=np.int64)
+        placing = Placing(config)
         for batch in opened.batches(wanted):
             fields = cut_fields(batch.blob, batch.start, kinds[batch.channel])
             stamps = fields.stamp * 1e-9
             use = fields.valid & np.isfinite(fields.xy).all(axis=1) & (stamps <= times[-1])
+            use = placing.place(batch.blob, fields.text, fields.xy, use)
             for i in np.flatnonzero(use).tolist():
                 frame, robot = int(np.searchsorted(times, stamps[i] - 1e-6)), robots[batch.channel[i]]
                 if stamps[i] >= latest[frame, robot]:

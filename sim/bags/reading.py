@@ -19,9 +19,11 @@ from .announcements import Announcements, listen
 from .bag import Bag, Batch, Channel
 from .cdr import HEADER, KINDS, NUMBER, POSES, STAMPED, TEXT, Fields, cut_fields
 from .log import UNKNOWN, FleetLog
+from .sources import Placing, common_template, pose_owners
 from .stream import ZoneStream
 from .topics import Template, absolute, chosen
 
+ZONES = "/{robot}/zone"
 BY_OPTION = {"Int32": NUMBER, "String": TEXT}
 
 
@@ -31,7 +33,7 @@ class Source:
 
     Attributes:
         topic: template of the robots' topics; empty: `/{robot}/zone` if the bag has such topics, else the
-            configuration's poses, `/{robot}/<robot.pose_topic>`.
+            configuration's poses, `/{robot}/<robot.pose_topic>` and single robots' own topics.
         message: "Int32" (a zone's index) or "String" (its name) where zones have no header; such messages have no
             stamp, so ticks follow receive times.
         include, exclude: patterns of robots' names, as in a shell.
@@ -115,7 +117,10 @@ class _Reading:
                 )
             }
         )
-        self.zone_map = zone_map or floor_of(config).zone_map
+        self.zone_map, self.placing = zone_map or floor_of(config).zone_map, Placing(config)
+        if source.max_age is None and not self._tells_zones():
+            # Localisation that is silent while a robot stands: how long that is believed.
+            self.max_age = max(self.max_age, round(config.robot.pose_hold * 1e9))
         self.messages = self.bytes = 0
 
     def log(self) -> FleetLog:
@@ -133,9 +138,14 @@ class _Reading:
             self._take(stream, batch, fields)
             if self.progress is not None:
                 self.progress(self.messages, expected)
+        self.counts["unknown frames"] = self.placing.strange.total()
         if stream is None or not stream.taken:
-            raise UserError(f"bag {bag.files.source}: none of {expected} messages tells a zone ({self._found()})")
+            why = self.placing.complaint or self._found()
+            raise UserError(f"bag {bag.files.source}: none of {expected} messages tells a zone ({why})")
         return self._result(stream, told)
+
+    def _tells_zones(self) -> bool:
+        return not set(self.kind_of.tolist()) & set(POSES)
 
     def _stream(self, told: Announcements, by_receipt: bool) -> ZoneStream:
         timelines = [stretch.timeline(by_receipt, self.tick) for stretch in told.stretches]
@@ -155,6 +165,7 @@ class _Reading:
         endless = use & poses & ~np.isfinite(fields.xy).all(axis=1)
         self.counts["not finite"] += int(endless.sum())
         use &= ~endless
+        use &= ~poses | self.placing.place(batch.blob, fields.text, fields.xy, use & poses)
         zones = np.full(len(kind), UNKNOWN, dtype=np.int64)
         zones[poses] = stream.pads(fields.xy[poses])
         self._named(batch, fields, use & ((kind == HEADER) | (kind == TEXT)), zones)
@@ -206,12 +217,14 @@ def _channels(bag: Bag, config: Config, source: Source, usable: bool) -> dict[Ch
     Raises:
         UserError: no topic matches, or nothing of what matches is usable.
     """
-    templates = [source.topic] if source.topic else ["/{robot}/zone", f"/{{robot}}/{config.robot.pose_topic}"]
-    for text in templates:
-        template = Template(text)
-        named = {topic: template.robot(topic) for topic in bag.topics}
-        robots = chosen((robot for robot in named.values() if robot), source.include, source.exclude)
-        found = {channel: robot for channel in bag.channels if (robot := named[channel.topic]) in robots and robot}
+    ways = {source.topic: Template(source.topic).owners(bag.topics)} if source.topic else {}
+    ways = ways or {
+        ZONES: Template(ZONES).owners(bag.topics),
+        common_template(config): pose_owners(config, bag.topics),
+    }
+    for named in ways.values():
+        robots = chosen(named.values(), source.include, source.exclude)
+        found = {channel: named[channel.topic] for channel in bag.channels if named.get(channel.topic) in robots}
         good = {channel: robot for channel, robot in found.items() if _is_usable(channel, source)}
         if good or (found and not usable):
             return good if usable else found
@@ -219,7 +232,7 @@ def _channels(bag: Bag, config: Config, source: Source, usable: bool) -> dict[Ch
             raise UserError(_unusable(bag, found, source))
     topics = ", ".join(bag.topics[:5]) + (", …" if len(bag.topics) > 5 else "")
     raise UserError(
-        f"bag {bag.files.source}: no robot's topic matches {' or '.join(templates)} "
+        f"bag {bag.files.source}: no robot's topic matches {' or '.join(ways)} "
         f"with the robots included and excluded; its topics are: {topics or 'none'}"
     )
 

@@ -62,12 +62,12 @@ class ZoneStream:
         self.jumps = self.taken = 0
 
     def pads(self, xy: NDArray[np.float64]) -> IntArray:
-        """Zone of the pad under each position [message, 2], UNKNOWN between pads."""
+        """Zone of the pad under each position [message, 2], UNKNOWN between pads and within the margin of one."""
         near = np.zeros(len(xy), dtype=np.bool_)
         for low, high in self.boxes:
             near |= ((xy >= low) & (xy <= high)).all(axis=1)
         zones = np.full(len(xy), UNKNOWN, dtype=np.int64)
-        zones[near] = self.zone_map.pad_of(xy[near])
+        zones[near] = self.zone_map.firm(xy[near])
         return zones
 
     def take(self, stamps: IntArray, robots: IntArray, zones: IntArray, xy: NDArray[np.float64]) -> None:

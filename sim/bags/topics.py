@@ -33,6 +33,10 @@ class Template:
         found = re.fullmatch(f"{before}(?P<robot>{NAME}){after}", absolute(topic))
         return found["robot"].strip("/") if found else None
 
+    def owners(self, topics: Iterable[str]) -> dict[str, str]:
+        """The robots of those topics that have one, by topic."""
+        return {topic: robot for topic in topics if (robot := self.robot(topic))}
+
 
 def absolute(topic: str) -> str:
     """The topic with its leading slash."""

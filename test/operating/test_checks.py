@@ -18,9 +18,10 @@ from meanfleet.operating.doctor.findings import ORDER, Finding, by_level
 from meanfleet.operating.doctor.settings import check_settings, gather_settings
 from meanfleet.operating.doctor.snapshot import Endpoint, Heard, Settings, Snapshot
 from meanfleet.operating.words import few
+from meanfleet.robot_config import RobotOverride
 
 DEMO = Path(__file__).resolve().parents[2] / "config" / "demo.yaml"
-ROBOTS = ("robot_0", "robot_1", "robot_2", "robot_3")
+ROBOTS = ("robot_00", "robot_01", "robot_02", "robot_03")
 WALL = 1_700_000_000.0  # [s]
 SPACE = "/site"
 
@@ -36,7 +37,14 @@ def endpoint(topic: str, kind: str, node: str, quality: str = "reliable", kept: 
 
 def healthy(fleet: Expected) -> Snapshot:
     """Every topic of the interface published once as it should be, read by whom it is for, on wall time."""
-    makers = {"zone": "robots", "goal": "robots", "pose": "drivers", "priority": "dispatcher", "diagnostics": "robots"}
+    makers = {
+        "zone": "robots",
+        "goal": "robots",
+        "navigation": "nav2",
+        "pose": "drivers",
+        "priority": "dispatcher",
+        "diagnostics": "robots",
+    }
     publishers, subscriptions, heard = [], [], []
     for topic in fleet.topics():
         if topic.kind in makers:
@@ -99,23 +107,37 @@ def test_nodes_without_zones_when_nobody_says_what_there_should_be() -> None:
     assert [(one.level, one.check) for one in found] == [("error", "robots"), ("warn", "dispatcher")]
 
 
+def test_a_navigation_that_takes_no_goals(fleet: Expected) -> None:
+    """By topic it subscribes, by action it publishes its status; a recorder that listens drives nobody."""
+    seen = healthy(fleet)
+    topic = f"{SPACE}/robot_01/goal_pose"
+    kept = change(seen.subscriptions, "robot_01/goal_pose", node=f"{SPACE}/recorder")
+    finding = only(examine(replace(seen, subscriptions=kept), fleet))
+    assert (finding.level, finding.check, finding.names) == ("warn", "goals", ("robot_01",))
+    idle = replace(seen, publishers=tuple(one for one in seen.publishers if one.topic != topic), subscriptions=kept)
+    assert examine(idle, fleet) == [], "no robot node that would send any"
+    acting = replace(fleet, overrides={"robot_01": RobotOverride(goals="action")})
+    assert "navigate_to_pose" in only(examine(seen, acting)).text
+    assert examine(healthy(acting), acting) == []
+
+
 # --- who is there
 
 
 def test_missing_and_unknown_robots_and_the_name_that_was_meant(fleet: Expected) -> None:
     seen = healthy(fleet)
     renamed = tuple(
-        replace(one, topic=one.topic.replace("robot_2/", "robot2/")) for one in seen.publishers + seen.subscriptions
+        replace(one, topic=one.topic.replace("robot_02/", "robot02/")) for one in seen.publishers + seen.subscriptions
     )
     half = len(seen.publishers)
     found = examine(replace(seen, publishers=renamed[:half], subscriptions=renamed[half:]), fleet)
     missing, stranger = found
-    assert (missing.level, missing.names) == ("error", ("robot_2",))
-    assert (stranger.level, stranger.names) == ("warn", ("robot2",))
-    assert "did you mean 'robot_2'" in stranger.text
+    assert (missing.level, missing.names) == ("error", ("robot_02",))
+    assert (stranger.level, stranger.names) == ("warn", ("robot02",))
+    assert "did you mean 'robot_02'" in stranger.text
     other = Expected.from_config(Config.from_yaml(DEMO).with_robots(3), SPACE)
     (stranger,) = examine(seen, other)
-    assert stranger.names == ("robot_3",)
+    assert stranger.names == ("robot_03",)
     assert "did you mean" not in stranger.text
 
 
@@ -134,15 +156,15 @@ def test_without_a_configuration_robots_are_those_that_publish_a_zone(fleet: Exp
     unknown = Expected.from_graph(seen.publishers, SPACE)
     assert unknown.robots == ROBOTS
     assert examine(seen, unknown) == []
-    gone = replace(seen, publishers=tuple(one for one in seen.publishers if "robot_1" not in one.topic))
+    gone = replace(seen, publishers=tuple(one for one in seen.publishers if "robot_01" not in one.topic))
     assert examine(gone, Expected.from_graph(gone.publishers, SPACE)) == [], "nobody can miss a robot it does not know"
 
 
 def test_two_nodes_with_the_same_robot(fleet: Expected) -> None:
     seen = healthy(fleet)
-    (zone,) = seen.publishing(f"{SPACE}/robot_1/zone")
+    (zone,) = seen.publishing(f"{SPACE}/robot_01/zone")
     finding = only(examine(replace(seen, publishers=(*seen.publishers, replace(zone, node="/twin"))), fleet))
-    assert (finding.level, finding.names) == ("error", ("robot_1",))
+    assert (finding.level, finding.names) == ("error", ("robot_01",))
     assert "/twin" in finding.text
 
 
@@ -150,11 +172,11 @@ def test_a_robot_node_without_a_driver(fleet: Expected) -> None:
     seen = healthy(fleet)
     finding = only(
         examine(
-            replace(seen, publishers=tuple(one for one in seen.publishers if one.topic != f"{SPACE}/robot_3/odom")),
+            replace(seen, publishers=tuple(one for one in seen.publishers if one.topic != f"{SPACE}/robot_03/odom")),
             fleet,
         )
     )
-    assert (finding.level, finding.check, finding.names) == ("error", "poses", ("robot_3",))
+    assert (finding.level, finding.check, finding.names) == ("error", "poses", ("robot_03",))
 
 
 def test_two_dispatchers_and_none(fleet: Expected) -> None:
@@ -169,7 +191,9 @@ def test_two_dispatchers_and_none(fleet: Expected) -> None:
 # --- types and qualities of service
 
 
-@pytest.mark.parametrize("topic", ["robot_0/zone", "robot_0/goal_pose", "priority_zone", "robot_0/odom", "diagnostics"])
+@pytest.mark.parametrize(
+    "topic", ["robot_00/zone", "robot_00/goal_pose", "priority_zone", "robot_00/odom", "diagnostics"]
+)
 def test_another_type_on_any_topic(fleet: Expected, topic: str) -> None:
     seen = healthy(fleet)
     finding = only(examine(replace(seen, publishers=change(seen.publishers, topic, type="std_msgs/msg/Int8")), fleet))
@@ -183,19 +207,19 @@ def test_another_type_on_any_topic(fleet: Expected, topic: str) -> None:
 @pytest.mark.parametrize("name", ["PoseStamped", "PoseWithCovarianceStamped"])
 def test_a_pose_of_another_known_type_names_the_setting(fleet: Expected, name: str) -> None:
     seen = healthy(fleet)
-    changed = change(seen.publishers, "robot_0/odom", type=POSE_TYPES[name])
+    changed = change(seen.publishers, "robot_00/odom", type=POSE_TYPES[name])
     assert f"robot.pose_type: {name}" in only(examine(replace(seen, publishers=changed), fleet)).remedy
 
 
 @pytest.mark.parametrize(
     ("topic", "offers", "ill"),
     [
-        ("robot_0/zone", {"durability": "volatile"}, True),
-        ("robot_0/zone", {"reliability": "best effort"}, True),
+        ("robot_00/zone", {"durability": "volatile"}, True),
+        ("robot_00/zone", {"reliability": "best effort"}, True),
         ("priority_zone", {"durability": "volatile"}, True),
-        ("robot_0/odom", {"reliability": "reliable"}, False),  # more than is asked for
-        ("robot_0/odom", {"durability": "transient local", "reliability": "reliable"}, False),
-        ("robot_0/zone", {"durability": "unknown", "reliability": "unknown"}, False),  # some middlewares do not tell
+        ("robot_00/odom", {"reliability": "reliable"}, False),  # more than is asked for
+        ("robot_00/odom", {"durability": "transient local", "reliability": "reliable"}, False),
+        ("robot_00/zone", {"durability": "unknown", "reliability": "unknown"}, False),  # some middlewares do not tell
     ],
 )
 def test_offered_less_than_requested(fleet: Expected, topic: str, offers: dict[str, str], ill: bool) -> None:
@@ -207,7 +231,7 @@ def test_offered_less_than_requested(fleet: Expected, topic: str, offers: dict[s
 
 def test_both_lacks_are_told_each_with_its_remedy(fleet: Expected) -> None:
     seen = healthy(fleet)
-    less = change(seen.publishers, "robot_0/zone", durability="volatile", reliability="best effort")
+    less = change(seen.publishers, "robot_00/zone", durability="volatile", reliability="best effort")
     found = examine(replace(seen, publishers=less), fleet)
     assert len({one.remedy for one in found}) == 2
 
@@ -215,9 +239,9 @@ def test_both_lacks_are_told_each_with_its_remedy(fleet: Expected) -> None:
 def test_a_foreign_reader_that_asks_for_more_than_a_goal_offers(fleet: Expected) -> None:
     """Nav2's subscription is not meanfleet's, but without it the robot stands."""
     seen = healthy(fleet)
-    asking = change(seen.subscriptions, "robot_0/goal_pose", durability="transient local", node="/bt_navigator")
+    asking = change(seen.subscriptions, "robot_00/goal_pose", durability="transient local", node="/bt_navigator")
     finding = only(examine(replace(seen, subscriptions=asking), fleet))
-    assert (finding.level, finding.names) == ("error", (f"{SPACE}/robot_0/goal_pose",))
+    assert (finding.level, finding.names) == ("error", (f"{SPACE}/robot_00/goal_pose",))
     assert "/bt_navigator" in finding.text
     asking = change(seen.subscriptions, "diagnostics", durability="transient local")
     assert only(examine(replace(seen, subscriptions=asking), fleet)).level == "warn"
@@ -265,8 +289,8 @@ def shift(seen: Snapshot, robots: tuple[str, ...], by: float) -> Snapshot:
 
 @pytest.mark.parametrize(("by", "ill"), [(5.0, True), (-5.0, True), (0.9, False), (-0.9, False)])
 def test_a_robots_clock(fleet: Expected, by: float, ill: bool) -> None:
-    found = examine(shift(healthy(fleet), ("robot_1",), by), fleet)
-    names = (f"{SPACE}/robot_1/zone", f"{SPACE}/robot_1/odom")
+    found = examine(shift(healthy(fleet), ("robot_01",), by), fleet)
+    names = (f"{SPACE}/robot_01/zone", f"{SPACE}/robot_01/odom")
     assert [(one.level, one.check, one.names) for one in found] == [("error", "clocks", names)] * ill
 
 
@@ -284,7 +308,7 @@ def test_fast_simulations_may_lag_more(fleet: Expected) -> None:
 
 def test_wall_stamps_in_a_simulation(fleet: Expected) -> None:
     seen = simulated(healthy(fleet), 1.0)
-    heard = tuple(replace(one, stamp=one.stamp + WALL) if "robot_2" in one.topic else one for one in seen.heard)
+    heard = tuple(replace(one, stamp=one.stamp + WALL) if "robot_02" in one.topic else one for one in seen.heard)
     finding = only(examine(replace(seen, heard=heard), fleet))
     assert "another kind of time" in finding.text
     assert "use_sim_time" in finding.remedy
@@ -309,7 +333,7 @@ def test_two_clocks_a_silent_one_and_none(fleet: Expected) -> None:
 
 def test_zones_that_are_not_renewed_and_priorities_that_stop(fleet: Expected) -> None:
     seen = healthy(fleet)
-    latched = (Heard(f"{SPACE}/robot_0/zone", WALL - 30, WALL, fleet.zones[0]),)
+    latched = (Heard(f"{SPACE}/robot_00/zone", WALL - 30, WALL, fleet.zones[0]),)
     finding = only(examine(replace(seen, heard=latched), fleet))
     assert (finding.level, finding.check) == ("warn", "stamps")
     assert "30 s" in finding.text
@@ -319,9 +343,9 @@ def test_zones_that_are_not_renewed_and_priorities_that_stop(fleet: Expected) ->
 
 def test_a_zone_of_another_configuration(fleet: Expected) -> None:
     seen = healthy(fleet)
-    heard = tuple(replace(one, frame="atlantis") if one.topic.endswith("robot_2/zone") else one for one in seen.heard)
+    heard = tuple(replace(one, frame="atlantis") if one.topic.endswith("robot_02/zone") else one for one in seen.heard)
     finding = only(examine(replace(seen, heard=heard), fleet))
-    assert (finding.check, finding.names) == ("zones", (f"{SPACE}/robot_2/zone",))
+    assert (finding.check, finding.names) == ("zones", (f"{SPACE}/robot_02/zone",))
     assert "atlantis" in finding.text
 
 

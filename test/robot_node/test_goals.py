@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from teams import make_team, stand
 
 from meanfleet.floor_config import FramesConfig
-from meanfleet.robot_node.frames import Frames
+from meanfleet.frames import Frames
 from meanfleet.robot_node.goals import Goals
 
 # Two robots, three zones; a robot's slots are 10 m apart.
@@ -89,6 +89,45 @@ def test_dropping_names_the_robots_that_were_driving() -> None:
     assert goals.overdue(1e9) == []
 
 
+@given(st.floats(1.0, 1e4), st.lists(st.floats(0.0, 3.0), min_size=1, max_size=40))
+def test_a_failed_goal_is_sent_again_after_pauses_that_double_up_to_the_timeout(
+    timeout: float, answers: list[float]
+) -> None:
+    """A navigation that rejects every time, `answers` [s] after it was asked; the pauses by their closed form."""
+    goals, now = Goals(SLOTS, timeout, 0.5), 7.0
+    goals.send(0, 2, now)
+    for number, answer in enumerate(answers):
+        now += min(answer, 0.9 * timeout)
+        goals.fail(0, now)
+        pause = min(2.0**number, timeout)
+        assert goals.overdue(now + 0.999 * pause) == []
+        now += 1.001 * pause
+        assert goals.overdue(now) == [(0, 2)]
+        goals.send(0, 2, now)
+
+
+def test_another_goal_begins_with_the_shortest_pause_and_failures_of_none_are_ignored() -> None:
+    goals = Goals(SLOTS, 100.0, 0.5)
+    goals.fail(0, 0.0)
+    assert goals.overdue(1e9) == []
+    goals.send(0, 2, 0.0)
+    for _ in range(5):
+        goals.fail(0, 0.0)
+    goals.send(0, 1, 0.0)
+    goals.fail(0, 0.0)
+    assert goals.overdue(1.5) == [(0, 1)]
+    goals.reach(0)
+    goals.fail(0, 2.0)
+    assert goals.overdue(1e9) == []
+
+
+def test_without_a_timeout_a_failed_goal_is_not_sent_again_either() -> None:
+    goals = Goals(SLOTS, None, 0.5)
+    goals.send(0, 1, 0.0)
+    goals.fail(0, 0.0)
+    assert goals.overdue(1e9) == []
+
+
 # --- frames
 
 ANGLES = st.floats(-math.pi, math.pi)
@@ -106,6 +145,21 @@ def test_a_static_frame_is_a_product_of_transforms(origin: tuple[float, float, f
     placed = frames.to_map("tracker", (pose[0], pose[1], pose[2]))
     assert placed is not None
     assert matrix(*placed) == pytest.approx(matrix(*origin) @ matrix(*pose), abs=1e-9)
+
+
+@given(POSES, st.lists(st.tuples(st.floats(-50, 50), st.floats(-50, 50)), max_size=5))
+def test_positions_are_placed_as_poses_are(
+    origin: tuple[float, float, float], points: list[tuple[float, float]]
+) -> None:
+    frames = Frames(FramesConfig(static={"tracker": origin}))
+    for frame in ("", "map", "tracker", "odom"):
+        placed = frames.positions(frame, np.array(points).reshape(-1, 2))
+        one_by_one = [frames.to_map(frame, (x, y, 0.0)) for x, y in points]
+        if frame == "odom":
+            assert placed is None
+            continue
+        assert placed is not None
+        assert placed == pytest.approx(np.array([pose[:2] for pose in one_by_one if pose]).reshape(-1, 2), abs=1e-9)
 
 
 def test_a_pose_comes_in_the_map_frame_or_one_that_is_fixed_in_it() -> None:

@@ -136,6 +136,17 @@ def test_who_goes_on_is_told_again_to_stand() -> None:
     assert halt.due(poses(2.2 * STRAY, 5), one) == [0]
 
 
+def test_who_can_be_told_without_a_pose_is_told_at_once_and_again_if_it_strays_from_its_first() -> None:
+    halt, one, blind = Halt(2), np.ones(2, dtype=int), np.array([True, False])
+    halt.turn(True)
+    nowhere = poses(math.nan, math.nan)
+    assert halt.due(nowhere, one, blind) == [0]
+    assert halt.due(nowhere, one, blind) == []
+    assert halt.due(poses(3, 3), one, blind) == [1]
+    assert halt.due(poses(3 + 0.9 * STRAY, 3), one, blind) == []
+    assert halt.due(poses(3 + 1.1 * STRAY, 3), one, blind) == [0]
+
+
 # --- confirms
 
 

@@ -6,7 +6,7 @@ import copy
 import json
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,12 +51,18 @@ class StandIns:
         path.write_text(yaml.safe_dump(content))
         return path
 
-    def start(self, flaws: Mapping[str, Mapping[str, Any]], speed: float = 2.0) -> subprocess.Popen[bytes]:
+    def start(
+        self,
+        flaws: Mapping[str, Mapping[str, Any]],
+        speed: float = 2.0,
+        scripts: Mapping[str, Sequence[str]] | None = None,
+    ) -> subprocess.Popen[bytes]:
         """Start a process per robot, parked in its slot of one zone after another, and the clock.
 
         Args:
             flaws: by robot; "" for those not named.
             speed: [m/s].
+            scripts: what becomes of the first goals of robots that take them as an action, by robot.
         """
         tracked = self.content["frames"]["static"]["tracker"]
         robots = {
@@ -65,14 +71,15 @@ class StandIns:
                 "speed": speed,
                 "flaws": dict(flaws.get(name, flaws.get("", {}))),
                 "seed": i,
+                "script": (scripts or {}).get(name),
                 "tracked": tracked if self.config.pose_source(name).topic.startswith("/tracker") else None,
             }
             for i, name in enumerate(self.config.robots)
         }
         path = self.processes.folder / "robots.json"
         path.write_text(json.dumps({"robots": robots, "factor": self.factor}))
-        search = os.pathsep.join([str(ROOT), str(ROOT / "test")])
-        self.processes.environment |= {"PYTHONPATH": search}
+        search = [self.processes.environment["PYTHONPATH"], str(ROOT / "test")]
+        self.processes.environment |= {"PYTHONPATH": os.pathsep.join(search)}
         return self.processes.module("standin.robots", str(path))
 
     def log(self, robot: str) -> list[dict[str, Any]]:

@@ -1,8 +1,9 @@
 """Stand-ins for robots with Nav2, each a process of its own: `python -m standin.robots FLEET.json`.
 
 Every robot offers `<robot>/amcl_pose` (PoseWithCovarianceStamped, latched, when it has moved) or what its entry says,
-and takes `<robot>/goal_pose`. It keeps a log, <folder>/<robot>.jsonl, of goals taken and rejected, arrivals, and where
-it truly was. The last process makes the clock. They share nothing but the import of ROS, before they part.
+and takes `<robot>/goal_pose`, or with a script the action `<robot>/navigate_to_pose`. It keeps a log,
+<folder>/<robot>.jsonl, of goals taken and rejected, arrivals, and where it truly was. The last
+process makes the clock. They share nothing but the import of ROS, before they part.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ class RobotStandIn(Node):
 
     Args:
         name: of the robot.
-        entry: start [m, m, rad], speed [m/s], flaws, seed; `tracked`: origin of the tracker's frame in the map.
+        entry: start [m, m, rad], speed [m/s], flaws, seed; `tracked`: origin of the tracker's frame in the map;
+            `script`: what becomes of its first goals, which then come as an action; see `Navigation`.
         log: where it tells what happens.
     """
 
@@ -55,7 +57,13 @@ class RobotStandIn(Node):
             self.poses = self.create_publisher(PoseWithCovarianceStamped, f"{name}/amcl_pose", LATCHED)
         else:
             self.poses = self.create_publisher(PoseStamped, f"tracker/{name}/pose", qos_profile_sensor_data)
-        self.create_subscription(PoseStamped, f"{name}/goal_pose", self._command, 10)
+        self.navigation: Any = None
+        if entry.get("script") is None:
+            self.create_subscription(PoseStamped, f"{name}/goal_pose", self._command, 10)
+        else:
+            from standin.navigation import Navigation  # needs nav2_msgs
+
+            self.navigation = Navigation(self, f"{name}/navigate_to_pose", self._command, self._tell, entry["script"])
         self.last, self.tracked_at = 0.0, -math.inf
         self.told: Pose | None = None
 
@@ -65,21 +73,26 @@ class RobotStandIn(Node):
     def _tell(self, what: str, **values: Any) -> None:
         self.log.write(json.dumps({"t": self._now(), "what": what, **values}) + "\n")
 
-    def _command(self, message: PoseStamped) -> None:
+    def _command(self, message: PoseStamped, able: bool = True) -> bool:
         turn = message.pose.orientation
         goal = (message.pose.position.x, message.pose.position.y, 2 * math.atan2(turn.z, turn.w))
-        taken = self.platform.command(goal)
+        taken = able and self.platform.command(goal)
         stamp = message.header.stamp.sec + message.header.stamp.nanosec * 1e-9
         frame = message.header.frame_id
         self._tell("goal", goal=goal, taken=taken, frame=frame, stamp=stamp, at=self.platform.pose)
+        return taken
 
     def step(self) -> None:
         """Drive as long as time has passed, and say where it is if there is something to say."""
+        if self.navigation is not None:
+            self.navigation.work()
         now = self._now()
         if now == 0.0:
             return  # no clock yet
         if self.last and self.platform.drive(max(now - self.last, 0.0)):
             self._tell("arrived")
+            if self.navigation is not None:
+                self.navigation.arrive()
         self.last = now
         if self.platform.pose != self.told:
             self.told = self.platform.pose

@@ -11,6 +11,7 @@ from .expected import Expected, zone_publishers
 from .findings import Finding, by_level
 from .graph_checks import (
     check_dispatchers,
+    check_goals,
     check_poses,
     check_presence,
     check_qos,
@@ -30,6 +31,7 @@ CHECKS = (
     check_zone_names,
     check_robots,
     check_poses,
+    check_goals,
 )
 
 

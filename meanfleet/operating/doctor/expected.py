@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from meanfleet.config import Config, DispatcherConfig
-from meanfleet.robot_config import RobotConfig, RobotOverride, pose_source
+from meanfleet.robot_config import GOAL_ACTION, RobotConfig, RobotOverride, goal_way, pose_source
 
 from .snapshot import Durability, Endpoint, Reliability
 
@@ -24,7 +24,7 @@ class Topic:
 
     Attributes:
         name: full name.
-        kind: what it is for: zone, pose, goal, priority, clock, diagnostics or markers.
+        kind: what it is for: zone, pose, goal, navigation, priority, clock, diagnostics or markers.
         type: of its messages.
         reader: who of meanfleet subscribes to it; empty: nobody.
         reliability, durability: what the reader requests.
@@ -85,12 +85,19 @@ class Expected:
             own = f"{prefix}{robot}/"
             found += [
                 Topic(f"{own}zone", "zone", HEADER, "the dispatcher", "reliable", "transient local", robot),
-                Topic(f"{own}goal_pose", "goal", "geometry_msgs/msg/PoseStamped", robot=robot),
+                self._goal(robot, own),
             ]
             # Without a configuration nobody knows where poses come from.
             if self.known:
                 found.append(self._pose(robot, prefix))
         return found
+
+    def _goal(self, robot: str, own: str) -> Topic:
+        """The topic of goals, or one of those that the server of the action publishes."""
+        if goal_way(self.robot, self.overrides.get(robot)) == "action":
+            status = f"{own}{GOAL_ACTION}/_action/status"
+            return Topic(status, "navigation", "action_msgs/msg/GoalStatusArray", robot=robot)
+        return Topic(f"{own}goal_pose", "goal", "geometry_msgs/msg/PoseStamped", robot=robot)
 
     def _pose(self, robot: str, prefix: str) -> Topic:
         source = pose_source(robot, self.robot, self.overrides.get(robot))

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meanfleet.errors import suggestion
+from meanfleet.robot_config import GOAL_ACTION
 
 from ..words import few
 from .expected import HEADER, POSE_TYPES, Expected, Topic, zone_publishers
 from .findings import Finding
 from .snapshot import Endpoint, Snapshot
 
-STEERING = ("zone", "pose", "goal", "priority")  # kinds of topics without which the fleet stands still
+RECORDERS = ("recorder", "rosbag2_recorder")  # nodes that listen and do not drive
+STEERING = ("zone", "pose", "goal", "navigation", "priority")  # kinds of topics without which the fleet stands still
 GHOST = "one that was killed less than half a minute ago may still be listed: then look again"
 
 
@@ -105,6 +107,29 @@ def check_poses(seen: Snapshot, fleet: Expected) -> Iterator[Finding]:
             "start the drivers or the localisation, or name the right topic in robot.pose_topic",
             tuple(deaf),
         )
+
+
+def check_goals(seen: Snapshot, fleet: Expected) -> Iterator[Finding]:
+    """Robots whose node is there but whose navigation is not."""
+    published = {endpoint.topic for endpoint in seen.publishers}
+    taken = {one.topic for one in seen.subscriptions if not one.node.rpartition("/")[2].startswith(RECORDERS)}
+    for kind, action in (("goal", False), ("navigation", True)):
+        own = [topic for topic in fleet.topics() if topic.kind == kind]
+        if action:
+            idle = [
+                t.robot for t in own if f"{fleet.namespace}/{t.robot}/zone" in published and t.name not in published
+            ]
+        else:
+            idle = [topic.robot for topic in own if topic.name in published and topic.name not in taken]
+        what = f"offers the action '{GOAL_ACTION}'" if action else "subscribes to 'goal_pose'"
+        if idle:
+            yield Finding(
+                "warn",
+                "goals",
+                f"nobody {what} of {few(idle)}, so they will not move",
+                "start their navigation in the namespace of the robot's name, or let it use that name by a remap",
+                tuple(idle),
+            )
 
 
 def check_dispatchers(seen: Snapshot, fleet: Expected) -> Iterator[Finding]:

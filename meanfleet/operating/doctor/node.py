@@ -19,6 +19,7 @@ from std_msgs.msg import Header
 from meanfleet.robot_node.conversions import POSE_TYPES as POSE_MESSAGES
 from meanfleet.ros.conversions import to_seconds
 from meanfleet.ros.node import DISCOVERY_SECONDS, LATCHED, Signals, WorkingNode, run
+from meanfleet.security import DOCTOR
 
 from .expected import POSE_TYPES, Expected, Topic
 from .settings import gather_settings
@@ -192,5 +193,5 @@ def look(describe: Describe, seconds: float, namespace: str, progress: Progress)
         stopped.append(signals)
         return Looking(describe, seconds, progress)
 
-    code = run(make, ["--ros-args", "-r", f"__ns:={namespace or '/'}"])
+    code = run(make, ["--ros-args", "-r", f"__ns:={namespace or '/'}", "--enclave", DOCTOR])
     return (seen[0] if seen else None), code

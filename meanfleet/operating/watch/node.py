@@ -17,6 +17,7 @@ from rich.live import Live
 
 from meanfleet.errors import UserError
 from meanfleet.ros.node import DIAGNOSTICS, WorkingNode, run
+from meanfleet.security import WATCH
 
 from .conversions import statuses
 from .faults import faults
@@ -127,4 +128,4 @@ class WatchNode(WorkingNode):
 def watch(view: View, how: Watching, console: Console, namespace: str) -> int:
     """Watch until a signal, or once; returns the exit code."""
     make: Callable[[Any], WorkingNode] = lambda _: WatchNode(view, how, console)  # noqa: E731
-    return run(make, ["--ros-args", "-r", f"__ns:={namespace or '/'}"])
+    return run(make, ["--ros-args", "-r", f"__ns:={namespace or '/'}", "--enclave", WATCH])

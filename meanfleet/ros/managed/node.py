@@ -15,6 +15,7 @@ from typing import Any
 
 import rclpy
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
+from rclpy.action.client import ActionClient
 from rclpy.lifecycle import LifecycleNodeMixin, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
@@ -121,6 +122,18 @@ class ManagedNode(LifecycleNodeMixin, WorkingNode):
             return response
 
         self._entities.append((self.destroy_service, self.create_service(kind, name, call)))
+
+    def ask(self, kind: Any, name: str) -> Any:
+        """A service's client that goes with `release`."""
+        client: Any = self.create_client(kind, name)
+        self._entities.append((self.destroy_client, client))
+        return client
+
+    def act_on(self, kind: Any, name: str) -> Any:
+        """An action's client that goes with `release`."""
+        client: Any = ActionClient(self, kind, name)
+        self._entities.append((ActionClient.destroy, client))
+        return client
 
     def release(self) -> None:
         """Give up all that `build` made."""

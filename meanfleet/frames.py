@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 
-from meanfleet.floor_config import FramesConfig
+import numpy as np
+from numpy.typing import NDArray
+
+from .floor_config import FramesConfig
 
 PlanarPose = tuple[float, float, float]
 """x, y [m] and yaw [rad]."""
@@ -33,3 +36,14 @@ class Frames:
         cos, sin = math.cos(origin[2]), math.sin(origin[2])
         turned = math.remainder(yaw + origin[2], 2 * math.pi)
         return origin[0] + cos * x - sin * y, origin[1] + sin * x + cos * y, turned
+
+    def positions(self, frame: str, xy: NDArray[np.float64]) -> NDArray[np.float64] | None:
+        """Positions [message, 2] of one frame in the map frame, as `to_map`; None if the frame is not known."""
+        if frame in ("", self.map):
+            return xy
+        origin = self._origins.get(frame)
+        if origin is None:
+            return None
+        cos, sin = math.cos(origin[2]), math.sin(origin[2])
+        placed: NDArray[np.float64] = np.array(origin[:2]) + xy @ np.array([[cos, sin], [-sin, cos]])
+        return placed

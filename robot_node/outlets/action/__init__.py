@@ -1,0 +1,1 @@
+"""Goals as an action: navigate_to_pose, as Nav2 offers it."""

@@ -1,0 +1,183 @@
+"""Goals by the action navigate_to_pose, with real action servers in processes of their own."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from processes import Listener, Processes, wait_for
+
+pytest.importorskip("rclpy", reason="needs ROS 2 (wheels or an installation)")
+
+from fleets import hand_made_policy
+from geometry_msgs.msg import PoseStamped
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
+from standin.harness import StandIns
+from standin.interfaces import CannotBuildError, build
+from std_msgs.msg import Bool, Header
+
+from meanfleet.ros.conversions import zone_header
+from meanfleet.ros.node import GOAL, LATCHED
+
+NODE = "meanfleet.robot_node.node"
+LIMIT = 90.0  # [s, wall] for anything awaited
+ACTING, TOLD = "amr_0", "amr_1"  # by action, by topic
+SCRIPT = ["reject", "reject", "abort", *["drive"] * 4]
+
+
+@pytest.fixture(scope="session")
+def nav2_msgs(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What has to be in PYTHONPATH for the action's type; empty where Nav2 is installed."""
+    try:
+        import nav2_msgs.action  # noqa: F401
+    except ImportError:
+        try:
+            return str(build(tmp_path_factory.mktemp("nav2")))
+        except CannotBuildError as error:
+            pytest.skip(f"cannot make nav2_msgs here: {error}")
+    return ""
+
+
+class Scene:
+    """Two robots that go round for ever, one of which takes its goals as an action; the test is their dispatcher."""
+
+    def __init__(self, processes: Processes, path: str) -> None:
+        processes.environment["PYTHONPATH"] = os.pathsep.join(filter(None, (processes.environment["PYTHONPATH"], path)))
+        self.processes, self.listener = processes, Listener(processes.domain)
+        fleet = {"prefix": "amr_", "count": 2, "overrides": {ACTING: {"goals": "action"}}}
+        robot = {"goal_timeout": 1000.0, "priority_timeout": 1e6}
+        self.standins = StandIns(processes, {"fleet": fleet, "robot": robot}, factor=8.0)
+        self.policy = hand_made_policy(self.standins.config, processes.folder / "policy.npz", onward=1.0)
+        self.steer = self.listener.node.create_publisher(Header, "priority_zone", LATCHED)
+        self.panel = self.listener.node.create_publisher(Bool, "estop", LATCHED)
+        self.topic = {name: self.listener.hear(PoseStamped, f"{name}/goal_pose", GOAL) for name in (ACTING, TOLD)}
+        self.ticks = itertools.count(1)
+        self.parts: list[Any] = [self.standins.start({}, speed=1.0, scripts={ACTING: SCRIPT})]
+
+    def start_robots(self) -> Any:
+        given = {"config": str(self.standins.path), "policy": str(self.policy), "use_sim_time": True}
+        self.parts.append(self.processes.node(NODE, **given))
+        return self.parts[-1]
+
+    def tick(self) -> None:
+        """Another tick of a dispatcher, and what has come in."""
+        self.steer.publish(zone_header("picking", float(next(self.ticks))))
+        self.listener.spin()
+
+    def await_(self, condition: Callable[[], Any], what: str, steered: bool = True) -> Any:
+        """The first truthy value of `condition`; ticks go on meanwhile, or not."""
+
+        def told() -> str:
+            logs = "\n".join(self.processes.output(part) for part in self.parts)
+            return f"{what}\n{self.standins.log(ACTING)[-12:]}\n{logs}"
+
+        return wait_for(condition, LIMIT, told, self.tick if steered else self.listener.spin)
+
+    def count(self, what: str) -> int:
+        return sum(entry["what"] == what for entry in self.standins.log(ACTING))
+
+    def await_more(self, what: str) -> None:
+        """Until the acting robot's log has another entry of a sort."""
+        before = self.count(what)
+        self.await_(lambda: self.count(what) > before, what)
+
+    def change_state(self, transition: int) -> None:
+        """What `ros2 lifecycle set` does."""
+        request = Transition(id=transition)
+        assert self.listener.call(ChangeState, "robots/change_state", transition=request).success
+
+    def await_driving(self) -> None:
+        """Until it has taken a goal that it has neither reached nor lost."""
+        what = ("succeed", "abort", "canceled", "goal")
+
+        def drives() -> bool:
+            last = [entry for entry in self.standins.log(ACTING) if entry["what"] in what][-1:]
+            return bool(last and last[0].get("taken"))
+
+        self.await_(drives, "a goal on its way")
+
+
+@pytest.fixture
+def scene(processes: Processes, nav2_msgs: str) -> Iterator[Scene]:
+    made = Scene(processes, nav2_msgs)
+    yield made
+    made.listener.close()
+
+
+def test_goals_by_action_are_sent_on_change_again_after_a_failure_and_cancelled(scene: Scene) -> None:
+    robots = scene.start_robots()
+    # Rejected twice, given up once, then reached: the same goal until then, and on to the next.
+    scene.await_(lambda: scene.count("goal"), "a goal")
+    scene.await_(lambda: scene.count("succeed"), "an arrival", steered=False)
+    scene.await_(lambda: len(scene.standins.goals(ACTING)) >= 7, "three more goals")
+    goals = scene.standins.goals(ACTING)
+    assert [goal["taken"] for goal in goals[:4]] == [False, False, True, True]
+    assert all(goal["goal"] == goals[0]["goal"] for goal in goals[:4])
+    assert all(goal["frame"] == "map" for goal in goals)
+    zones = [scene.standins.goal_zone(ACTING, goal["goal"]) for goal in goals[3:]]
+    assert zones == [(1 + i) % 5 for i in range(len(zones))], "on change alone"
+    assert scene.topic[ACTING] == []
+
+    # An emergency stop cancels, and nothing is sent until the release.
+    scene.await_driving()
+    before = scene.count("canceled")
+    scene.panel.publish(Bool(data=True))
+    scene.await_(lambda: scene.count("canceled") > before, "a cancelled goal")
+    sent, stamp = len(scene.standins.goals(ACTING)), next(scene.ticks)
+    scene.await_(lambda: next(scene.ticks) > stamp + 100, "a hundred ticks")
+    assert len(scene.standins.goals(ACTING)) == sent
+    assert scene.standins.goal_zone(TOLD, plain(scene.topic[TOLD][-1])) is None, "its own place"
+
+    # A node that dies leaves a robot that drives; the next one, started in a stop, cancels what it never sent.
+    scene.panel.publish(Bool(data=False))
+    scene.await_more("goal")
+    scene.await_driving()
+    robots.send_signal(signal.SIGKILL)
+    robots.wait(timeout=10)
+    scene.panel.publish(Bool(data=True))
+    before = scene.count("canceled")
+    robots = scene.start_robots()
+    scene.await_(lambda: scene.count("canceled") > before, "the goal of the node before, cancelled")
+    scene.panel.publish(Bool(data=False))
+
+    # An operator's exclusion takes the goal back, and so does the end of the node.
+    scene.await_driving()
+    before = scene.count("canceled")
+    assert scene.listener.set_parameter("robots", "exclude", [ACTING]).successful
+    scene.await_(lambda: scene.count("canceled") > before, "an excluded robot's goal, cancelled")
+    assert scene.listener.set_parameter("robots", "exclude", [""]).successful
+    scene.await_driving()
+    before = scene.count("canceled")
+    scene.change_state(Transition.TRANSITION_DEACTIVATE)
+    scene.await_(lambda: scene.count("canceled") > before, "the goal of a node that pauses, cancelled")
+    scene.change_state(Transition.TRANSITION_ACTIVATE)
+    scene.await_driving()
+    before = scene.count("canceled")
+    robots.send_signal(signal.SIGTERM)
+    assert robots.wait(timeout=30) == 0
+    scene.await_(lambda: scene.count("canceled") > before, "the goal of a node that ends, cancelled")
+
+
+def plain(message: Any) -> list[float]:
+    return [message.pose.position.x, message.pose.position.y]
+
+
+def test_without_nav2_msgs_the_node_says_what_to_install(processes: Processes, tmp_path: Path) -> None:
+    """In a process in which it cannot be imported, wherever it is installed."""
+    standins = StandIns(processes, {"robot": {"goals": "action"}}, factor=1.0)
+    policy = hand_made_policy(standins.config, tmp_path / "policy.npz")
+    (tmp_path / "nav2_msgs").mkdir()
+    (tmp_path / "nav2_msgs" / "__init__.py").write_text("raise ImportError('no nav2_msgs')\n")
+    processes.environment["PYTHONPATH"] = os.pathsep.join([str(tmp_path), processes.environment["PYTHONPATH"]])
+    node = processes.node(NODE, config=str(standins.path), policy=str(policy), robots=["amr_3"])
+    assert node.wait(timeout=60) == 2
+    assert [line for line in processes.output(node).splitlines() if "nav2_msgs" in line] == [
+        "robots: goals: action, of amr_3, needs the ROS package nav2_msgs (no nav2_msgs): install it (apt install "
+        "ros-$ROS_DISTRO-nav2-msgs) and source its setup.bash, or set robot.goals: topic"
+    ]
