@@ -49,7 +49,6 @@ class SolePublisher:
             UserError: as `look_for_others`.
         """
         self.look_for_others(self.topic, patience)
-        self._since = time.monotonic()
         self._create()
 
     def move(self, topic: str) -> None:
@@ -64,6 +63,7 @@ class SolePublisher:
         # An executor keeps a publisher's event handlers, and the publisher with them, until it spins again.
         silent = PublisherEventCallbacks(use_default_callbacks=False)
         self._publisher = self._node.create_publisher(self._kind, self.topic, self._qos, event_callbacks=silent)
+        self._since, self._contested = time.monotonic(), 0.0
 
     def leave(self) -> None:
         """Be no publisher any more."""
@@ -100,7 +100,6 @@ class SolePublisher:
         if seen > NEW or age < 2 * seen:
             return
         self._node.get_logger().warning(f"{self._what} appeared on '{self._name(self.topic)}': looking again")
-        self._contested = 0.0
         self.leave()
         time.sleep(random.uniform(0, APART))
         self.look_for_others(self.topic, LEASE_SECONDS)
