@@ -64,6 +64,7 @@ class TickReport:
         heard: the answers the decision used, by robot: zone, age in ticks, weight.
         belief: Dirichlet weights per zone when it decided; `mean`, `entropy`, `effective`, `surprise`, `rho` as in
             `observers.Belief`. The next tick's starts from rho · belief P̃[priority].
+        place: s_g where it is a place on a line, and `priority` its bin; not told where priorities are zones.
     """
 
     tick: int
@@ -101,6 +102,7 @@ class TickReport:
     mode: str = "run"
     reason: str = ""
     excluded: tuple[str, ...] = ()
+    place: float | None = None
 
     @property
     def held(self) -> bool:
@@ -133,7 +135,10 @@ class TickReport:
 
     def values(self) -> dict[str, Any]:
         """Plain values for diagnostics."""
-        return asdict(self)
+        values = asdict(self)
+        if self.place is None:
+            del values["place"]
+        return values
 
 
 def tick_report(
@@ -189,6 +194,7 @@ def tick_report(
         mode=mode,
         reason=decision.reason,
         excluded=dispatcher.excluded,
+        place=decision.place,
     )
 
 

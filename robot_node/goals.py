@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 NONE = -1
+Goal = float
+"""Where a robot is to go: the index of a zone, or a place on a line."""
 
 
 class Goals:
@@ -30,8 +32,9 @@ class Goals:
         self._zone: NDArray[np.int64] = np.full(len(slots), NONE, dtype=np.int64)
         self._sent: NDArray[np.float64] = np.zeros(len(slots))
 
-    def send(self, robot: int, zone: int, now: float) -> tuple[float, float, float]:
+    def send(self, robot: int, goal: Goal, now: float) -> tuple[float, float, float]:
         """Note a goal that is sent at `now` [s]; returns its pose."""
+        zone = int(goal)
         self._zone[robot], self._sent[robot] = zone, now
         x, y, yaw = self.slots[robot, zone].tolist()
         return x, y, yaw
@@ -42,8 +45,8 @@ class Goals:
         gap = np.linalg.norm(xy[robots] - self.slots[robots, self._zone[robots], :2], axis=1)
         self._zone[robots[gap <= self.tolerance]] = NONE
 
-    def overdue(self, now: float) -> list[tuple[int, int]]:
-        """(robot, zone) of goals sent longer ago than the timeout and not reached.
+    def overdue(self, now: float) -> list[tuple[int, Goal]]:
+        """(robot, goal) of goals sent longer ago than the timeout and not reached.
 
         A clock that jumped back to before a goal was sent makes it due as well.
         """

@@ -55,6 +55,7 @@ def fit_command(
     writable_folder(out.parent)
     setup = Config.from_yaml(config)
     setup.require_alike("meanfleet fit")
+    setup.require_zones("meanfleet fit takes zones")
     followed = None if policy is None else PolicyBundle.load(policy).local_policy
     log = read_bag(bag, setup, topic, message, robots, json)
     fitted = fit(

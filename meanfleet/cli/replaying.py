@@ -52,7 +52,9 @@ def replay_command(
 
     names = tuple(dict.fromkeys(name.strip() for name in observer.split(",")))
     options = Options(numbers(k), seeds, seed, tolerance, rollouts, names)
-    setup, bundle = Config.from_yaml(config), PolicyBundle.load(policy)
+    setup = Config.from_yaml(config)
+    setup.require_zones("meanfleet replay takes zones")
+    bundle = PolicyBundle.load(policy)
     setup.require_alike("meanfleet replay")
     bundle.require_graph(setup.zone_graph)
     model = None if game is None else Game.from_yaml(game)
