@@ -22,6 +22,7 @@ PACKAGES = (
     "meanfleet.peers",
     "meanfleet.ros",
     "meanfleet.ros.managed",
+    "meanfleet.ros.sole",
     "meanfleet.running",
     "meanfleet.safety",
     "meanfleet.solver",

@@ -40,7 +40,6 @@ Serves: ~/estop (std_srvs/SetBool).
 
 from __future__ import annotations
 
-import random
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -55,7 +54,8 @@ from meanfleet.errors import UserError
 from meanfleet.priorities import priority_name
 from meanfleet.ros.conversions import diagnostics
 from meanfleet.ros.managed.node import ManagedNode
-from meanfleet.ros.node import DIAGNOSTICS, LATCHED, LEASE_SECONDS, Signals, refuse_second, run
+from meanfleet.ros.node import DIAGNOSTICS, LATCHED, LEASE_SECONDS, Signals, run
+from meanfleet.ros.sole.node import SolePublisher
 from meanfleet.safety import SHADOW, Stop
 from meanfleet.safety.node import StopLine
 
@@ -72,8 +72,6 @@ from .schedule import Due, Schedule
 WAIT = 0.02  # [s, wall] longest wait between two looks at the clock
 STALL_PERIOD = 5.0  # [s, wall] between two complaints about a clock that stands still
 PATIENCE = 2.0  # [s, wall] with a silent second dispatcher when activated from outside, where somebody waits
-NEW = 5.0  # [s, wall] after taking the topic: another dispatcher discovered until then has the older right
-APART = 1.0  # [s, wall] within which two that gave way to each other look again
 
 
 @dataclass(frozen=True)
@@ -89,12 +87,12 @@ class DispatcherNode(ManagedNode):
 
     def __init__(self, stopped: Signals) -> None:
         super().__init__("dispatcher", PARAMETERS, stopped)
-        self.priority_publisher: Any = None
+        self.priority = SolePublisher(self, Header, _topic("run"), LATCHED, "another dispatcher", stopped)
         self.lines = Lines(self._subscribe, self.destroy_subscription, self._store)
         self.gather: Gather | None = None
         self.checkpoint: Checkpoint | None = None
         self.stop = Stop()
-        self.stamp, self.started, self.stall_told, self.began = 0.0, False, 0.0, 0.0
+        self.stamp, self.started, self.stall_told = 0.0, False, 0.0
 
     def build(self) -> None:
         """Configure: everything but the publisher of the priority, which only an active dispatcher has."""
@@ -114,11 +112,9 @@ class DispatcherNode(ManagedNode):
 
     def begin(self) -> None:
         """Activate: take the priority's topic."""
-        patience = LEASE_SECONDS if self.starting else PATIENCE
-        refuse_second(self, Header, self.topic, "another dispatcher", self.stopped, patience)
-        self.priority_publisher = self.create_publisher(Header, self.topic, LATCHED)
-        self.began = time.monotonic()
-        self.deadline = self.began + self.get_parameter("startup_timeout").value
+        self.priority.move(_topic(self.mode))
+        self.priority.take(LEASE_SECONDS if self.starting else PATIENCE)
+        self.deadline = time.monotonic() + self.get_parameter("startup_timeout").value
         self.schedule.restart()
 
     def pause(self) -> None:
@@ -127,12 +123,7 @@ class DispatcherNode(ManagedNode):
             self._end_gather()
             self.ledger.note("skipped")
         self.lines.close()
-        self._leave_topic()
-
-    def _leave_topic(self) -> None:
-        if self.priority_publisher is not None:
-            self.destroy_publisher(self.priority_publisher)
-            self.priority_publisher = None
+        self.priority.leave()
 
     def release(self) -> None:
         """Give up what `build` made, the checkpoint's lock with it."""
@@ -146,29 +137,22 @@ class DispatcherNode(ManagedNode):
         """Whether no tick is being gathered."""
         return self.gather is None
 
-    @property
-    def topic(self) -> str:
-        """Where the priority is published."""
-        return _topic(self.mode)
-
     def prepare(self, values: Mapping[str, Any], changed: Iterable[str]) -> Change:
         """Another dispatcher for new parameters, on a bundle that is loaded and checked whole."""
         latest = self.dispatcher if self.pending is None else self.pending.dispatcher
         bundle = self.load_policies(values["policy"], self.config) if "policy" in changed else latest.bundle
         mode = values["mode"] or self.config.safety.mode
-        if self.active and _topic(mode) != self.topic:
-            refuse_second(self, Header, _topic(mode), "another dispatcher", self.stopped, PATIENCE)
+        if self.active and _topic(mode) != self.priority.topic:
+            self.priority.look_for_others(_topic(mode), PATIENCE)
         return Change(dispatcher_from(values, self.config, bundle), mode)
 
     def put(self, prepared: Change) -> None:
         """Let it go on in the place of the present one."""
         new = prepared.dispatcher
         new.take_over(self.dispatcher)
-        self.dispatcher, before, self.mode = new, self.topic, prepared.mode
+        self.dispatcher, self.mode = new, prepared.mode
         self.lines.close()  # of those who are excluded now
-        if self.active and self.topic != before:
-            self._leave_topic()
-            self.priority_publisher = self.create_publisher(Header, self.topic, LATCHED)
+        self.priority.move(_topic(self.mode))
         out = f", without {', '.join(new.excluded)}" if new.excluded else ""
         self.get_logger().info(
             f"from tick {new.tick} on: mode {self.mode}, k = {new.k}{out}, rule {new.rule}, observer {new.observer}, "
@@ -180,7 +164,7 @@ class DispatcherNode(ManagedNode):
         self.stop_line.look()
         if self.gather is not None:
             return self._continue(self.gather)
-        self._give_way()
+        self.priority.give_way()
         if not self.started:
             return self._wait_for_robots()
         wall = time.monotonic()
@@ -190,17 +174,6 @@ class DispatcherNode(ManagedNode):
             return WAIT
         self._begin(due)
         return 0.0
-
-    def _give_way(self) -> None:
-        """Leave the topic to a dispatcher that was discovered late: on a busy machine that can take seconds.
-
-        Two that began at the same moment both leave, and look again at different times: one stays.
-        """
-        if time.monotonic() - self.began < NEW and self.count_publishers(self.topic) > 1:
-            self.get_logger().warning(f"another dispatcher appeared on '{self.topic}': leaving it, and looking again")
-            self._leave_topic()
-            time.sleep(random.uniform(0, APART))
-            self.begin()
 
     def _watch_clock(self, wall: float) -> None:
         still = self.schedule.stalled(wall)
@@ -263,14 +236,13 @@ class DispatcherNode(ManagedNode):
         self.dispatcher.decide(self._reason_to_hold())
         decision = self.dispatcher.last
         assert decision is not None
-        clashes = max(self.count_publishers(self.topic) - 1, 0)
-        told = (self.ledger, clashes, self.mode)
+        told = (self.ledger, self.priority.others(), self.mode)
         report = tick_report(gather, decision, self.dispatcher, self.config.zones, self.stamp, gather_seconds, *told)
         self._keep()
         self._explain(gather.missing)
         # A robot node that starts during a stop may find this dispatcher before the panel: then it stands by this.
         name = "" if self.stop.stopped else priority_name(decision.priority, decision.place, self.config)
-        self.priority_publisher.publish(priority_message(name, self.stamp))
+        self.priority.publish(priority_message(name, self.stamp))
         self.diagnostics.publish(report_message(report))
         if report.level != "ok":
             self.get_logger().warning(report.message, throttle_duration_sec=5.0)

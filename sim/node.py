@@ -34,7 +34,8 @@ from meanfleet.errors import UserError
 from meanfleet.floor import floor_of
 from meanfleet.priorities import Priorities
 from meanfleet.ros.conversions import diagnostics, to_stamp
-from meanfleet.ros.node import DIAGNOSTICS, GOAL, LATCHED, Signals, WorkingNode, refuse_second, run
+from meanfleet.ros.node import DIAGNOSTICS, GOAL, LATCHED, Signals, WorkingNode, run
+from meanfleet.ros.sole.node import SolePublisher
 
 from .conversions import OdometryWriter, clock_message, fleet_markers
 from .odometry import Turns
@@ -61,8 +62,8 @@ class WorldNode(WorkingNode):
         names = self.config.robots
         self.pads = floor_of(self.config).pads
         self.world = world_of(self.config, seed, backend or None, gui)
-        refuse_second(self, Clock, "/clock", "another simulation or bag", stopped)
-        self.clock_publisher = self.create_publisher(Clock, "/clock", CLOCK_QOS)
+        self.clock = SolePublisher(self, Clock, "/clock", CLOCK_QOS, "another simulation or bag", stopped)
+        self.clock.take()
         self.odom_publishers = [
             self.create_publisher(Odometry, f"{name}/odom", qos_profile_sensor_data) for name in names
         ]
@@ -103,9 +104,10 @@ class WorldNode(WorkingNode):
             if now < self.schedule:
                 return self.schedule - now
             self.schedule = max(self.schedule + self.quantum / self.factor, now - DEBT)
+        self.clock.give_way()
         self._drive()
         self.world.advance(self.quantum)
-        self.clock_publisher.publish(clock_message(self.world.time))
+        self.clock.publish(clock_message(self.world.time))
         self._publish_odometry()
         if now - self.marked_at >= MARKER_PERIOD and self.markers.get_subscription_count() > 0:
             self.marked_at = now

@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from meanfleet.ros.leftovers import clear_half_made
+
 ROOT = Path(__file__).resolve().parent.parent
 MARK = "MEANFLEET_TEST_RUN"
 DOMAINS = range(1, 102)  # what leaves room for the ports of some hundred processes
@@ -67,6 +69,7 @@ class Processes:
     """Starts `python -m MODULE`, keeps the outputs, and can tell whether anything is left running."""
 
     def __init__(self) -> None:
+        clear_half_made()  # of processes that other tests killed: the test's own node would wait for it
         self._domain = Domain()
         self.domain = self._domain.number
         self.mark = uuid.uuid4().hex

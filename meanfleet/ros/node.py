@@ -27,13 +27,13 @@ from meanfleet.errors import UserError
 from meanfleet.loading import load_policies
 
 from .conversions import to_seconds
+from .leftovers import clear_half_made
 
 LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 GOAL = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
 DIAGNOSTICS = QoSProfile(depth=50, reliability=ReliabilityPolicy.RELIABLE)
 
 DISCOVERY_SECONDS = 1.5  # [s, wall] to learn who is there already
-LOOK = 0.02  # [s, wall] between two looks for somebody else
 BURST = 500  # messages taken in before `work` has its turn
 LEASE_SECONDS = 25.0  # [s, wall] after which a killed process has left the graph
 
@@ -130,39 +130,6 @@ class WorkingNode(Node):
         """Called once before the node ends, with the context still valid."""
 
 
-def refuse_second(
-    node: WorkingNode,
-    kind: Any,
-    topic: str,
-    what: str,
-    stopped: Callable[[], bool],
-    patience: float = LEASE_SECONDS,
-) -> None:
-    """Raise UserError if somebody else already publishes `topic`.
-
-    A publisher that is seen but silent may be the ghost of a killed process: it is given `patience` [s, wall] to
-    vanish. No executor takes part, so a callback may call this.
-    """
-    volatile = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
-    listener = node.create_subscription(kind, topic, lambda _: None, volatile)
-    began = time.monotonic()
-    try:
-        while not stopped() and listener.handle.take_message(kind, False) is None:
-            now = time.monotonic()
-            if now - node.born > DISCOVERY_SECONDS and node.count_publishers(topic) == 0:
-                return
-            if now - began > patience:
-                break
-            time.sleep(LOOK)
-    finally:
-        node.destroy_subscription(listener)
-    if not stopped():
-        raise UserError(
-            f"{what} already publishes '{node.resolve_topic_name(topic)}' on this ROS domain: stop it, "
-            "or choose another ROS_DOMAIN_ID"
-        )
-
-
 class Signals:
     """SIGINT and SIGTERM ask for the end; the loop looks."""
 
@@ -183,6 +150,8 @@ def run(make: Callable[[Signals], WorkingNode], arguments: Sequence[str] | None 
     stopped = Signals()
     node: WorkingNode | None = None
     code = 0
+    for name in clear_half_made():
+        print(f"meanfleet: removed {name} from shared memory, half made by a killed process", file=sys.stderr)
     try:
         rclpy.init(
             args=list(arguments) if arguments is not None else None, signal_handler_options=SignalHandlerOptions.NO
@@ -229,7 +198,6 @@ __all__ = [
     "LATCHED",
     "Signals",
     "WorkingNode",
-    "refuse_second",
     "run",
     "to_seconds",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from faults.fleet import Fleet, gapless
 from std_msgs.msg import Header
 
 from meanfleet.ros.conversions import zone_header
+from meanfleet.ros.leftovers import SHARED, clear_half_made
 from meanfleet.ros.node import LATCHED
+from meanfleet.ros.sole.node import NEW
 
 
 def test_a_killed_dispatcher_resumes_priority_and_belief(fleet: Fleet, tmp_path: Path) -> None:
@@ -49,9 +52,34 @@ def test_a_checkpoint_has_one_owner(fleet: Fleet, tmp_path: Path) -> None:
     assert fleet.parts["dispatcher"].poll() is None
 
 
+def test_a_process_killed_while_dds_made_its_shared_memory_stops_nobody(fleet: Fleet) -> None:
+    """What is left is an empty file for a port: whoever opens it waits for the rest, in the middle of making a node."""
+    port = SHARED / f"fastdds_port{7400 + 250 * fleet.processes.domain + 13}"  # of a domain's second participant
+    port.touch()
+    os.utime(port, (0, 0))
+    fleet.start_dispatcher("first", startup_timeout=600.0)
+    said = fleet.await_(lambda: fleet.processes.output(fleet.parts["first"]), "the dispatcher's first words")
+    assert f"removed {port.name} from shared memory" in said
+    fleet.await_(lambda: "waiting for robots" in fleet.processes.output(fleet.parts["first"]), "a node that works")
+
+
+def test_only_what_is_half_made_is_removed(tmp_path: Path) -> None:
+    old = ["fastdds_port7001", "fastdds_0123456789abcdef", "fastdds_port7001_el", "fastdds_port7001_sl", "else"]
+    for name in [*old, "fastdds_whole", "fastdds_new"]:
+        (tmp_path / name).touch()
+    (tmp_path / "fastdds_whole").write_bytes(b"segment")
+    for name in [*old, "fastdds_whole"]:
+        os.utime(tmp_path / name, (0, 0))
+    assert clear_half_made(tmp_path) == ["fastdds_0123456789abcdef", "fastdds_port7001"]
+    assert len(list(tmp_path.iterdir())) == 5
+    assert clear_half_made(tmp_path / "nowhere") == []
+
+
 def test_a_second_publisher_of_the_priority_is_reported_by_all_and_robots_hold(fleet: Fleet) -> None:
+    began = time.monotonic()
     fleet.start()
-    fleet.await_ticks(2, lambda tick: tick["complete"])
+    # A dispatcher that has just begun gives way instead.
+    fleet.await_ticks(1, lambda tick: tick["complete"] and time.monotonic() - began > 2 * NEW)
     intruder = fleet.listener.node.create_publisher(Header, "priority_zone", LATCHED)
     fleet.await_ticks(1, lambda tick: tick["clashes"] == 1)
     held = fleet.await_(

@@ -1,0 +1,1 @@
+"""A topic that one node alone may publish."""

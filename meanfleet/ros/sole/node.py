@@ -1,0 +1,130 @@
+"""The only publisher of a topic: refused where somebody else publishes, and given up to who is discovered late.
+
+On a busy machine DDS may take seconds to discover a publisher that was there all along: looking once, before
+publishing, is not enough.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.event_handler import PublisherEventCallbacks
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+
+from meanfleet.errors import UserError
+
+from ..node import DISCOVERY_SECONDS, LEASE_SECONDS, WorkingNode
+
+LOOK = 0.02  # [s, wall] between two looks for somebody else
+NEW = 10.0  # [s, wall] after taking a topic: whoever is discovered until then may have been there first
+APART = 2.0  # [s, wall] within which two that gave way to each other look again, who came last at the end
+
+
+class SolePublisher:
+    """Publishes `topic`, if nobody else does.
+
+    Args:
+        node: that publishes.
+        kind: of message.
+        topic: its name.
+        qos: quality of service offered.
+        what: somebody else who publishes it, in messages for users.
+        stopped: whether a signal asked for the end: then nothing is waited for.
+    """
+
+    def __init__(
+        self, node: WorkingNode, kind: Any, topic: str, qos: QoSProfile, what: str, stopped: Callable[[], bool]
+    ) -> None:
+        self._node, self._kind, self.topic, self._qos, self._what, self._stopped = node, kind, topic, qos, what, stopped
+        self._publisher: Any = None
+        self._since = 0.0
+
+    def take(self, patience: float = LEASE_SECONDS) -> None:
+        """Become the publisher.
+
+        Raises:
+            UserError: as `look_for_others`.
+        """
+        self.look_for_others(self.topic, patience)
+        self._since = time.monotonic()
+        self._create()
+
+    def move(self, topic: str) -> None:
+        """Publish another topic from now on, at which `look_for_others` found nobody; nothing if it is the same."""
+        if self._publisher is not None and topic != self.topic:
+            self.leave()
+            self.topic = topic
+            self._create()
+        self.topic = topic
+
+    def _create(self) -> None:
+        # An executor keeps a publisher's event handlers, and the publisher with them, until it spins again.
+        silent = PublisherEventCallbacks(use_default_callbacks=False)
+        self._publisher = self._node.create_publisher(self._kind, self.topic, self._qos, event_callbacks=silent)
+
+    def leave(self) -> None:
+        """Be no publisher any more."""
+        if self._publisher is not None:
+            self._node.destroy_publisher(self._publisher)
+            self._publisher = None
+
+    def publish(self, message: Any) -> None:
+        """Publish."""
+        self._publisher.publish(message)
+
+    def others(self) -> int:
+        """How many others publish the topic as well."""
+        return max(self._node.count_publishers(self.topic) - 1, 0)
+
+    def give_way(self) -> None:
+        """Leave the topic to whoever was discovered late, and take it again only if he vanishes.
+
+        Two new ones both leave, and look again at different times, the elder first: one stays. To be called often; does
+        nothing once the topic was this node's for some seconds.
+
+        Raises:
+            UserError: as `look_for_others`.
+        """
+        age = time.monotonic() - self._since
+        if self._publisher is None or age > NEW or not self.others():
+            return
+        self._node.get_logger().warning(f"{self._what} appeared on '{self._name(self.topic)}': looking again")
+        self.leave()
+        time.sleep(APART * random.uniform(0.9, 1.0) * (1 - age / NEW))
+        self.look_for_others(self.topic, LEASE_SECONDS)
+        self._create()
+
+    def look_for_others(self, topic: str, patience: float) -> None:
+        """See that nobody publishes `topic`.
+
+        A publisher that is seen but silent may be the ghost of a killed process: it is given `patience` [s, wall] to
+        vanish. No executor takes part, so a callback may call this.
+
+        Raises:
+            UserError: somebody does.
+        """
+        node = self._node
+        volatile = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+        listener = node.create_subscription(self._kind, topic, lambda _: None, volatile)
+        began = time.monotonic()
+        try:
+            while not self._stopped() and listener.handle.take_message(self._kind, False) is None:
+                now = time.monotonic()
+                if now - node.born > DISCOVERY_SECONDS and node.count_publishers(topic) == 0:
+                    return
+                if now - began > patience:
+                    break
+                time.sleep(LOOK)
+        finally:
+            node.destroy_subscription(listener)
+        if not self._stopped():
+            raise UserError(
+                f"{self._what} already publishes '{self._name(topic)}' on this ROS domain: stop it, "
+                "or choose another ROS_DOMAIN_ID"
+            )
+
+    def _name(self, topic: str) -> str:
+        return str(self._node.resolve_topic_name(topic))
