@@ -92,7 +92,9 @@ def test_the_loop_closes_and_a_killed_robot_is_replaced(
     for tick in before.ticks:
         assert len(tick["sampled"]) == K
         assert set(tick["messages"]) <= {*tick["sampled"], *tick["replacements"]}
-        assert len(tick["zones"]) == tick["answered"] == K
+        assert set(tick["zones"]) <= {*tick["sampled"], *tick["replacements"]}
+        # On a busy machine a robot may answer together with the one that was asked in its place.
+        assert K <= len(tick["zones"]) == tick["answered"] <= K + len(tick["replacements"])
 
     # Robots' moves have positive probability under π_l, and their goals are where the moves lead.
     what = "a goal for every robot whose moves led elsewhere than before"

@@ -20,6 +20,7 @@ from standin.harness import StandIns
 
 from naive.zones import inside
 
+DRIVE = 10.0  # [s, simulated] between two zones, on which the one left still counts
 LIMIT = 120.0  # [s, wall] for anything awaited
 NOISE, STUCK, KILLED = 0.05, "amr_3", "amr_6"
 TIMEOUT = 12.0  # [s, simulated]
@@ -148,8 +149,9 @@ def check_zones(standins: StandIns, seen: list[dict[str, Any]]) -> None:
                 continue
             zone = tick["zones"][name]
             zone = zone_of[zone] if isinstance(zone, str) else zone
-            held = [at for t, at in path if t <= tick["stamp"] - 20.0][-1:]
-            recent = held + [at for t, at in path if tick["stamp"] - 20.0 < t <= tick["stamp"] + 10.0]
+            oldest = tick["stamp"] - standins.config.dispatcher.max_age - DRIVE
+            held = [at for t, at in path if t <= oldest][-1:]
+            recent = held + [at for t, at in path if oldest < t <= tick["stamp"] + 10.0]
             assert any(near(pads[zone], at) for at in recent), (name, tick["stamp"], zone, recent)
             heard += 1
     assert heard >= len(standins.config.robots)

@@ -20,7 +20,7 @@ from ..node import DISCOVERY_SECONDS, LEASE_SECONDS, WorkingNode
 
 LOOK = 0.02  # [s, wall] between two looks for somebody else
 NEW = 10.0  # [s, wall] after taking a topic: whoever is discovered until then may have been there first
-APART = 2.0  # [s, wall] within which two that gave way to each other look again, who came last at the end
+APART = 2.0  # [s, wall] within which two that gave way to each other look again
 
 
 class SolePublisher:
@@ -40,7 +40,7 @@ class SolePublisher:
     ) -> None:
         self._node, self._kind, self.topic, self._qos, self._what, self._stopped = node, kind, topic, qos, what, stopped
         self._publisher: Any = None
-        self._since = 0.0
+        self._since = self._contested = 0.0
 
     def take(self, patience: float = LEASE_SECONDS) -> None:
         """Become the publisher.
@@ -82,18 +82,26 @@ class SolePublisher:
     def give_way(self) -> None:
         """Leave the topic to whoever was discovered late, and take it again only if he vanishes.
 
-        Two new ones both leave, and look again at different times, the elder first: one stays. To be called often; does
-        nothing once the topic was this node's for some seconds.
+        The older a publisher is, the longer it waits for the other one to leave first. Two that began at the same
+        moment both leave, and look again at different times: one stays. To be called often; does nothing once the
+        topic was this node's for some seconds.
 
         Raises:
             UserError: as `look_for_others`.
         """
-        age = time.monotonic() - self._since
-        if self._publisher is None or age > NEW or not self.others():
+        now = time.monotonic()
+        age = now - self._since
+        if self._publisher is None or age > 2 * NEW or not self.others():
+            self._contested = 0.0
+            return
+        self._contested = self._contested or now
+        seen = self._contested - self._since
+        if seen > NEW or age < 2 * seen:
             return
         self._node.get_logger().warning(f"{self._what} appeared on '{self._name(self.topic)}': looking again")
+        self._contested = 0.0
         self.leave()
-        time.sleep(APART * random.uniform(0.9, 1.0) * (1 - age / NEW))
+        time.sleep(random.uniform(0, APART))
         self.look_for_others(self.topic, LEASE_SECONDS)
         self._create()
 
