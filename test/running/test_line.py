@@ -93,17 +93,17 @@ def test_over_ros_the_priority_follows_the_fleet_and_earns_more_than_chance(
     pytest.importorskip("rclpy", reason="needs ROS 2 (wheels or an installation)")
     config = Config.from_yaml(folder / "continuous.yaml").with_robots(N)
     earned = {}
-    for rule in ("learned", "random"):
+    for rule, seconds in (("learned", 28), ("random", 12)):
         out = processes.folder / rule
         up = processes.module(
             "meanfleet", "up", str(folder / "continuous.yaml"), "--policy", str(folder / "policy.npz"),
-            "--n", str(N), "--k", str(K), "--rule", rule, "--seed", "1", "--duration", "28", "--real-time-factor", "5",
-            "--out", str(out),
+            "--n", str(N), "--k", str(K), "--rule", rule, "--seed", "1", "--duration", str(seconds),
+            "--real-time-factor", "5", "--out", str(out),
         )  # fmt: skip
         assert up.wait(timeout=180) == 0, processes.output(up)
         record = RunRecord.load(out)
         run = record.trajectory(config, line_bundle)
-        assert len(run.reward) >= 15, processes.output(up)
+        assert len(run.reward) >= seconds / 2, processes.output(up)
         earned[rule] = float(run.reward.mean())
         if rule == "learned":
             modes = [np.bincount(zones, minlength=5).argmax() for zones in run.zones]
