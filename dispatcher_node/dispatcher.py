@@ -54,6 +54,7 @@ class Decision:
         heard: the robots' answers in it, by name.
         reason: why the priority was held whatever the policy says; empty if it was not.
         weighted: under sampling graphon what matters to s_g(t) by zone, as this tick's answers tell it (shares).
+        place: s_g(t) where it is a place on a line, and `priority` the bin it lies in; None: priorities are zones.
     """
 
     tick: int
@@ -67,6 +68,7 @@ class Decision:
     heard: Mapping[str, Heard]
     reason: str = ""
     weighted: tuple[float, ...] = ()
+    place: float | None = None
 
 
 class Dispatcher:
@@ -210,11 +212,11 @@ class Dispatcher:
         weighted = self._weighted(heard)
         dispatch, table_k, kappa = self._choose(histogram, table_k)
         if reason:
-            dispatch, table_k, kappa = priority % self.bundle.game.dispatches, None, None
+            dispatch, table_k, kappa = self._holding(), None, None
         self.belief.predict(priority)
         following = self._steer(dispatch)  # drawn in any case: the stream does not depend on who answered
         if not reason and (table_k is not None or kappa is not None or self.rule != "learned"):
-            self.priority = following
+            self._go(following)
         counts = tuple(histogram.tolist())
         self.last = Decision(
             self.tick, priority, counts, table_k, dispatch, self.priority, kappa, belief, heard, reason, weighted
@@ -259,7 +261,7 @@ class Dispatcher:
 
     def _choose(self, histogram: NDArray[np.int64], table_k: int | None) -> tuple[int, int | None, int | None]:
         """Dispatch, k of the table and κ of the filter that decided."""
-        hold = self.priority % self.bundle.game.dispatches
+        hold = self._holding()
         model = self.bundle.filtering
         if self.rule == "hold":
             return hold, None, None
@@ -274,7 +276,16 @@ class Dispatcher:
             (hold, None, None) if table_k is None else (self.bundle.dispatch(self.priority, histogram), table_k, None)
         )
 
-    def _steer(self, dispatch: int) -> int:
+    def _holding(self) -> int:
+        """The dispatch that keeps the priority."""
+        return self.priority % self.bundle.game.dispatches
+
+    def _go(self, following: float) -> None:
+        """Set the next priority to one of `_steer`."""
+        self.priority = int(following)
+
+    def _steer(self, dispatch: int) -> float:
+        """Draw the next priority under a dispatch."""
         if self.dynamics == "direct":
             return dispatch
         return self._from_law(self.bundle.game.P_g[self.priority, dispatch])

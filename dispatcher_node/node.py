@@ -8,6 +8,8 @@ Mode shadow: it decides all the same, and publishes the priority to priority_zon
 dispatcher that steers. An emergency stop (topic estop, which its service presses and releases for everybody; see
 meanfleet.safety.stop) and `safety.min_hold` hold the priority; diagnostics say the reason.
 
+Of robots on a line the zones are bins, and the priority's name is its place on the line, a number as text.
+
 A managed node: inactive, it publishes no priority and keeps what it knows; every activation refuses to start beside
 another dispatcher that is active.
 
@@ -49,6 +51,7 @@ from rclpy.qos import QoSCompatibility, qos_check_compatible
 from std_msgs.msg import Header
 
 from meanfleet.errors import UserError
+from meanfleet.priorities import priority_name
 from meanfleet.ros.conversions import diagnostics
 from meanfleet.ros.managed.node import ManagedNode
 from meanfleet.ros.node import DIAGNOSTICS, LATCHED, LEASE_SECONDS, Signals, run
@@ -238,8 +241,8 @@ class DispatcherNode(ManagedNode):
         self._keep()
         self._explain(gather.missing)
         # A robot node that starts during a stop may find this dispatcher before the panel: then it stands by this.
-        zone = "" if self.stop.stopped else self.config.zones[decision.priority]
-        self.priority.publish(priority_message(zone, self.stamp))
+        name = "" if self.stop.stopped else priority_name(decision.priority, decision.place, self.config)
+        self.priority.publish(priority_message(name, self.stamp))
         self.diagnostics.publish(report_message(report))
         if report.level != "ok":
             self.get_logger().warning(report.message, throttle_duration_sec=5.0)

@@ -65,6 +65,7 @@ class TickReport:
         belief: Dirichlet weights per zone when it decided; `mean`, `entropy`, `effective`, `surprise`, `rho` as in
             `observers.Belief`. The next tick's starts from rho · belief P̃[priority].
         weighted: under sampling graphon what matters to the priority zone, by zone (`Decision.weighted`).
+        place: s_g where it is a place on a line, and `priority` its bin; not told where priorities are zones.
     """
 
     tick: int
@@ -103,6 +104,7 @@ class TickReport:
     reason: str = ""
     excluded: tuple[str, ...] = ()
     weighted: tuple[float, ...] = ()
+    place: float | None = None
 
     @property
     def held(self) -> bool:
@@ -135,7 +137,10 @@ class TickReport:
 
     def values(self) -> dict[str, Any]:
         """Plain values for diagnostics."""
-        return asdict(self)
+        values = asdict(self)
+        if self.place is None:
+            del values["place"]
+        return values
 
 
 def tick_report(
@@ -192,6 +197,7 @@ def tick_report(
         reason=decision.reason,
         excluded=dispatcher.excluded,
         weighted=decision.weighted,
+        place=decision.place,
     )
 
 

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config
+from meanfleet.continuous_bundle import ContinuousBundle
 from meanfleet.safety import excluded
 
 from .dispatcher import Dispatcher, Rule, check_polling
+from .line import LineDispatcher
 from .sampling import design_from_config
 
 
@@ -61,7 +63,8 @@ class Steering:
             UserError: as `Dispatcher`.
         """
         settings = config.dispatcher
-        return Dispatcher(
+        kind: type[Dispatcher] = LineDispatcher if isinstance(bundle, ContinuousBundle) else Dispatcher
+        return kind(
             bundle,
             config.robots,
             self.k or settings.k,

@@ -14,7 +14,7 @@ import zlib
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -76,6 +76,8 @@ class PolicyBundle:
     how: dict[str, Any]
     filtering: FilterModel | None = None
     peers: tuple[PeerPlan, ...] = ()
+
+    made_by: ClassVar[str] = "meanfleet solve CONFIG -o FILE"
 
     def __post_init__(self) -> None:
         shape = (self.game.zones, self.game.priorities, self.game.moves)
@@ -219,13 +221,13 @@ class PolicyBundle:
         return content
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], game: Game | None = None) -> PolicyBundle:
+    def load(cls, path: str | os.PathLike[str], game: Game | None = None) -> Self:
         """Read and verify a bundle; with `game`, also that it was solved for that very game.
 
         Raises:
             UserError: unreadable, damaged, foreign, of another schema, or for another game.
         """
-        bundle = cls._from_content(_read(path), path)
+        bundle = cls.from_content(read_content(path, cls.made_by), path)
         if game is not None and bundle.game.digest != game.digest:
             raise UserError(
                 f"{path} was solved for another game than the configuration describes: run 'meanfleet solve' again"
@@ -233,24 +235,40 @@ class PolicyBundle:
         return bundle
 
     @classmethod
-    def _from_content(cls, content: dict[str, NDArray[Any]], path: str | os.PathLike[str]) -> PolicyBundle:
+    def from_content(cls, content: dict[str, NDArray[Any]], path: str | os.PathLike[str]) -> Self:
+        """The bundle of `read_content`; `path` is for what is said of it.
+
+        Raises:
+            UserError: something in it is missing, or does not fit the rest.
+        """
         try:
-            meta = json.loads(str(content["meta"]))
-            names = [name for name in content if name.startswith("game_") and name != "game_digest"]
-            game = Game.from_arrays({name.removeprefix("game_"): content[name] for name in names}, "its game")
-            if game.digest != str(content["game_digest"]):
-                raise UserError("its game does not match its hash")
-            tables = tuple(
-                Table(int(k), content[f"dispatch_{k}"], meta["certificates"][str(k)]) for k in content["ks"].tolist()
-            )
-            policy = np.asarray(content["local_policy"], dtype=np.float64)
-            plans = sorted(int(name[6:]) for name in content if name.startswith("peers_"))
-            peers = tuple(PeerPlan(k, content[f"peers_{k}"]) for k in plans)
-            return cls(game, policy, tables, meta["how"], _filtering(meta.get("filtering"), content), peers)
+            return cls(**cls._parts(content))
         except (UserError, GameError) as error:
             raise UserError(f"{path} is no valid policy bundle: {error}") from None
         except (KeyError, ValueError, TypeError, AttributeError) as error:
-            raise UserError(f"{path} is no valid policy bundle: it lacks or garbles {error}") from None
+            reason = " ".join(str(error).split())
+            raise UserError(f"{path} is no valid policy bundle: it lacks or garbles {reason}") from None
+
+    @classmethod
+    def _parts(cls, content: dict[str, NDArray[Any]]) -> dict[str, Any]:
+        """Values of the attributes, by name."""
+        if "line" in content:
+            raise UserError("its policies are for robots on a line, and here policies for zones are asked for")
+        meta = json.loads(str(content["meta"]))
+        names = [name for name in content if name.startswith("game_") and name != "game_digest"]
+        game = Game.from_arrays({name.removeprefix("game_"): content[name] for name in names}, "its game")
+        if game.digest != str(content["game_digest"]):
+            raise UserError("its game does not match its hash")
+        certificates = meta["certificates"]
+        plans = sorted(int(name[6:]) for name in content if name.startswith("peers_"))
+        return {
+            "game": game,
+            "local_policy": np.asarray(content["local_policy"], dtype=np.float64),
+            "tables": tuple(Table(k, content[f"dispatch_{k}"], certificates[str(k)]) for k in content["ks"].tolist()),
+            "how": meta["how"],
+            "filtering": _filtering(meta.get("filtering"), content),
+            "peers": tuple(PeerPlan(k, content[f"peers_{k}"]) for k in plans),
+        }
 
 
 def _otherwise(graph: ZoneGraph, known: ZoneGraph | None) -> str:
@@ -265,10 +283,15 @@ def _filtering(meta: Any, content: dict[str, NDArray[Any]]) -> FilterModel | Non
     return FilterModel(int(meta["kappa"]), content["filtering_q"], prior, settings)
 
 
-def _read(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
-    """All arrays of the file, after schema and checksum agreed."""
+def read_content(path: str | os.PathLike[str], made_by: str) -> dict[str, NDArray[Any]]:
+    """All arrays of a bundle's file, after schema and checksum agreed; `made_by` is the command that makes one.
+
+    Raises:
+        UserError: missing, unreadable, damaged, foreign or of another schema.
+    """
     if not Path(path).is_file():
-        raise UserError(f"policy bundle {path} does not exist: make one with 'meanfleet solve CONFIG -o {path}'")
+        command = made_by.replace("FILE", str(path))
+        raise UserError(f"policy bundle {path} does not exist: make one with '{command}'")
     try:
         with np.load(path, allow_pickle=False) as archive:
             content = {name: archive[name] for name in archive.files}

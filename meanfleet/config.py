@@ -17,6 +17,7 @@ from .dynamics_config import DynamicsConfig
 from .errors import UserError, suggestion
 from .fleet_config import FleetConfig
 from .floor_config import FloorConfig, FramesConfig
+from .line_config import TracksConfig
 from .robot_config import GoalWay, PoseSource, RobotConfig, goal_way, pose_source
 from .sections import Finite, Name, NonNegative, Positive, Section, first_complaint
 from .type_config import TypeConfig, counts_of, interaction_weights, merged
@@ -234,6 +235,7 @@ class Config(Section):
     solver: SolverConfig = SolverConfig()
     frames: FramesConfig = FramesConfig()
     floor: FloorConfig | None = Field(None, exclude=True, repr=False, description="from 'zones' with polygons")
+    tracks: TracksConfig | None = Field(None, exclude=True, repr=False, description="from 'line': zones are its bins")
     dynamics: DynamicsConfig | None = None
     source: Path = Field(Path("<memory>"), exclude=True, repr=False)
 
@@ -347,6 +349,13 @@ class Config(Section):
         """Names of the game's states: the zones, or with types of robots type/zone."""
         return tuple(f"{kind}/{zone}" for kind in self.types for zone in self.zones) or self.zones
 
+    def require_zones(self, what: str) -> None:
+        """Raise UserError if robots are on a line, which `what` does not know."""
+        if self.tracks is not None:
+            raise UserError(
+                f"{self.source} has robots on a line, and {what}: 'meanfleet continuous' solves such fleets"
+            )
+
     @property
     def state_graph(self) -> ZoneGraph:
         """Where moves lead from (type, zone), in the order of the game's states: a copy of the zones per type."""
@@ -398,7 +407,11 @@ class Config(Section):
             UserError: the file cannot be read, is not YAML, or a key is unknown, missing or out of range.
         """
         data = read_yaml(path)
-        for key in ("source", "floor"):  # which only the program sets
+        if "line" in data:
+            from .continuous_config import ContinuousConfig  # which is made of parts of this one
+
+            return ContinuousConfig.from_yaml(path).deployed(Path(path))
+        for key in ("source", "floor", "tracks"):  # which only the program sets
             if key in data:
                 raise UserError(f"{path}: unknown key {key!r}")
         try:

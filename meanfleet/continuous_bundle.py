@@ -1,108 +1,134 @@
-"""Learned policies of the continuous warehouse in one .npz: weights as arrays, read and run with numpy alone.
+"""The policy bundle of robots on a line: one .npz, read and run with numpy alone, checked whole as every bundle.
 
-Loading never executes anything in the file (`allow_pickle=False`) and refuses damage: schema, checksum, shapes and
-numbers are verified before anything is returned.
+It is the bundle of the bins' finite game, with its tables and its filter, and says beside that how robots move by their
+exact places: by a rule, or by a network whose weights are plain arrays. A dispatcher's network, where there is one,
+takes the place of the tables; a dispatcher that remembers asks the filter.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from functools import cached_property
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from pydantic import ValidationError
 
-from .continuous_config import LineConfig
+from .bundle import PolicyBundle
 from .errors import UserError
-from .files import replacing
-from .solver.continuous.networks import Layers, logits, robot_view, shares
+from .line_config import LineConfig
+from .sections import first_complaint
+from .solver.continuous.networks import Layers, greedy, logits, shares
+from .solver.continuous.rollouts import Robots
+from .solver.continuous.rules import Toward
+from .solver.continuous.warehouse import ContinuousWarehouse
 
-SCHEMA = 1
 NETWORKS = ("dispatcher", "robots")
 
 
-@dataclass(frozen=True, eq=False)
-class ContinuousBundle:
-    """Both networks and the line they were learned on.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ContinuousBundle(PolicyBundle):
+    """A bundle of the bins' game, and the line it was made for.
 
     Attributes:
         line: the model.
-        k: robots polled per tick.
-        dispatcher: shares per bin -> logits of a_g.
-        robots: (s_g, s_i) -> logits of a_l.
-        how: settings, seed, versions, what it earned; JSON-ready.
+        slack: robots go towards s_g while they are further away than this, unless they have a network.
+        robots: network (s_g, s_i) -> logits of a_l; None: they follow the rule.
+        dispatcher: network, shares per bin -> logits of a_g; None: the tables decide where the filter does not.
 
     Raises:
-        UserError: layers that do not fit each other or the line, or numbers that are not finite.
+        UserError: parts that do not fit each other or the line, or numbers that are not finite.
     """
 
     line: LineConfig
-    k: int
-    dispatcher: Layers
-    robots: Layers
-    how: dict[str, Any]
+    slack: float
+    robots: Layers | None = None
+    dispatcher: Layers | None = None
+
+    made_by: ClassVar[str] = "meanfleet continuous CONFIG"
 
     def __post_init__(self) -> None:
-        if not 1 <= self.k <= self.line.robots:
-            raise UserError(f"k = {self.k}, but its fleet has {self.line.robots} robots")
-        bins = len(self.line.targets)
+        super().__post_init__()
+        game, bins = self.game, len(self.line.targets)
+        if {game.zones, game.priorities, game.dispatches} != {bins} or game.moves != 1:
+            raise UserError(f"its game is not one of the {bins} bins of its line")
+        if not (np.isfinite(self.slack) and self.slack >= 0):
+            raise UserError(f"slack is {self.slack}: expected 0 or more")
         for name, ends in (("dispatcher", (bins, bins)), ("robots", (2, len(self.line.moves)))):
-            _check(name, getattr(self, name), *ends)
+            layers = getattr(self, name)
+            if layers is not None:
+                _check(name, layers, *ends)
 
-    def dispatch(self, histogram: ArrayLike) -> int:
-        """a_g for the histogram [bin] of the polled robots.
+    def warehouse(self, robots: int | None = None) -> ContinuousWarehouse:
+        """The model, for another number of robots if one is given."""
+        return ContinuousWarehouse(**self.line.model_dump() | ({} if robots is None else {"robots": robots}))
+
+    def dispatch(self, priority: int, histogram: ArrayLike) -> int:
+        """a_g at s_g in the bin `priority` for the histogram [bin] of the polled robots.
 
         Raises:
-            UserError: it is not one of the line's bins, or nobody is in it.
+            UserError: it is none of the line's bins, nobody is in it, or no table is for so many robots.
         """
+        if self.dispatcher is None:
+            return super().dispatch(priority, histogram)
         counts = np.asarray(histogram, dtype=np.int64)
-        if counts.shape != (len(self.line.targets),) or (counts < 0).any() or not counts.any():
-            raise UserError(f"histogram {counts.tolist()} is none of {len(self.line.targets)} bins with robots in them")
+        if counts.shape != (self.game.zones,) or (counts < 0).any() or not counts.any():
+            raise UserError(f"histogram {counts.tolist()} is none of {self.game.zones} bins with robots in them")
         return int(logits(self.dispatcher, shares(counts[None]))[0].argmax())
 
-    def move(self, place: float, priority: float) -> int:
-        """a_l of a robot at a place, given s_g."""
-        return int(logits(self.robots, robot_view(np.array([[place]]), np.array([priority])))[0].argmax())
+    def moves(self, places: ArrayLike, priority: float) -> NDArray[np.int64]:
+        """a_l [robot] of robots at places [robot], given s_g."""
+        where = np.asarray(places, dtype=np.float64)
+        chosen = self._move(where[None], np.array([priority]), np.random.default_rng(0))  # nothing is drawn
+        return np.asarray(chosen[0], dtype=np.int64)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the file whole, or not at all."""
-        content: dict[str, NDArray[Any]] = {
-            "schema": np.array(SCHEMA),
-            "meta": np.array(json.dumps({"line": self.line.model_dump(mode="json"), "k": self.k, "how": self.how})),
-        }
+    @cached_property
+    def _move(self) -> Robots:
+        return Toward(self.warehouse(), self.slack) if self.robots is None else greedy(self.robots)
+
+    def table_for(self, answered: int) -> int | None:
+        """As for tables; a network takes any number of samples."""
+        return super().table_for(answered) if self.dispatcher is None else (answered or None)
+
+    def require_k(self, k: int, where: str = "the bundle") -> None:
+        """As for tables; a network takes any number of samples."""
+        if self.dispatcher is None:
+            super().require_k(k, where)
+
+    def require_line(self, line: LineConfig) -> None:
+        """Raise UserError unless the line is this one, whatever the number of robots."""
+        for name, value in self.line:
+            if name != "robots" and value != getattr(line, name):
+                raise UserError(
+                    f"the policy is for a line with {name} {_short(value)}, but the configuration has "
+                    f"{_short(getattr(line, name))}: run 'meanfleet continuous' for this configuration"
+                )
+
+    def _content(self) -> dict[str, NDArray[Any]]:
+        content = super()._content()
+        content |= {"line": np.array(json.dumps(self.line.model_dump(mode="json"))), "slack": np.array(self.slack)}
         for name in NETWORKS:
-            for index, (weights, biases) in enumerate(getattr(self, name)):
+            for index, (weights, biases) in enumerate(getattr(self, name) or ()):
                 content |= {
                     f"{name}_weights_{index}": np.asarray(weights),
                     f"{name}_biases_{index}": np.asarray(biases),
                 }
-        with replacing(path) as stream:
-            np.savez_compressed(stream, allow_pickle=False, checksum=np.array(_checksum(content)), **content)
+        return content
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> ContinuousBundle:
-        """Read and verify a bundle.
-
-        Raises:
-            UserError: missing, unreadable, damaged, foreign or of another schema.
-        """
-        content = _read(path)
+    def _parts(cls, content: dict[str, NDArray[Any]]) -> dict[str, Any]:
+        if "line" not in content:
+            raise UserError("its policies are for zones, and here policies of robots on a line are asked for")
+        own = {name: array for name, array in content.items() if name.startswith(("line", "slack", *NETWORKS))}
         try:
-            meta = json.loads(str(content["meta"]))
-            line = LineConfig(**meta["line"])
-            dispatcher, robots = (_layers(name, content) for name in NETWORKS)
-            return cls(line, int(meta["k"]), dispatcher, robots, meta["how"])
-        except UserError as error:
-            raise UserError(f"{path} is no valid bundle of a continuous warehouse: {error}") from None
-        except (KeyError, ValueError, TypeError) as error:
-            reason = " ".join(str(error).split())
-            raise UserError(
-                f"{path} is no valid bundle of a continuous warehouse: it lacks or garbles {reason}"
-            ) from None
+            line = LineConfig(**json.loads(str(own["line"])))
+        except ValidationError as error:
+            raise UserError(f"its line: {first_complaint(error, LineConfig)}") from None
+        parts = super()._parts({name: array for name, array in content.items() if name not in own})
+        networks = {name: _layers(name, own) for name in NETWORKS}
+        return parts | {"line": line, "slack": float(own["slack"])} | networks
 
 
 def _check(name: str, layers: Layers, first: int, last: int) -> None:
@@ -110,41 +136,20 @@ def _check(name: str, layers: Layers, first: int, last: int) -> None:
     for weights, biases in layers:
         if weights.ndim != 2 or weights.shape[0] != width or biases.shape != (weights.shape[1],):
             raise UserError(f"{name}: a layer has weights {weights.shape} and biases {biases.shape} for {width} inputs")
-        if weights.dtype.kind != "f" or not (np.isfinite(weights).all() and np.isfinite(biases).all()):
+        if {weights.dtype.kind, biases.dtype.kind} != {"f"} or not (
+            np.isfinite(weights).all() and np.isfinite(biases).all()
+        ):
             raise UserError(f"{name}: weights hold something that is no finite number")
         width = weights.shape[1]
     if not layers or width != last:
         raise UserError(f"{name}: {width} outputs, expected {last}")
 
 
-def _layers(name: str, content: dict[str, NDArray[Any]]) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+def _layers(name: str, content: dict[str, NDArray[Any]]) -> list[tuple[NDArray[Any], NDArray[Any]]] | None:
     many = sum(key.startswith(f"{name}_weights_") for key in content)
-    return [(content[f"{name}_weights_{index}"], content[f"{name}_biases_{index}"]) for index in range(many)]
+    layers = [(content[f"{name}_weights_{index}"], content[f"{name}_biases_{index}"]) for index in range(many)]
+    return layers or None
 
 
-def _read(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
-    if not Path(path).is_file():
-        raise UserError(f"bundle {path} does not exist: make one with 'meanfleet continuous CONFIG --learn'")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            content = {name: archive[name] for name in archive.files}
-        checksum = str(content.pop("checksum", ""))
-        schema = int(content.get("schema", 0))
-    except Exception as error:  # zip, zlib, npy header and memory errors: whatever a damaged file can cause
-        raise UserError(f"{path} is damaged or no bundle of a continuous warehouse: copy or learn it again") from error
-    if "meta" not in content or not checksum:
-        raise UserError(f"{path} is no bundle of a continuous warehouse: give one of 'meanfleet continuous --learn'")
-    if schema != SCHEMA:
-        raise UserError(f"{path} has schema {schema}, this version reads schema {SCHEMA}: learn again")
-    if _checksum(content) != checksum:
-        raise UserError(f"{path} is damaged (its checksum does not agree): copy or learn it again")
-    return content
-
-
-def _checksum(content: dict[str, NDArray[Any]]) -> str:
-    sha = hashlib.sha256()
-    for name in sorted(content):
-        array = np.asarray(content[name])
-        sha.update(f"{name} {array.dtype.str} {array.shape} ".encode())
-        sha.update(np.ascontiguousarray(array).tobytes())
-    return sha.hexdigest()
+def _short(value: Any) -> str:
+    return str(list(value)) if isinstance(value, tuple) else f"{value:g}"

@@ -1,47 +1,26 @@
-"""The configuration of the continuous warehouse: its model, the finite game made of it, the learner, the evaluation."""
+"""The configuration of the continuous warehouse: its model, the finite game made of it, the learner, the evaluation.
+
+What runs policies takes it as a `Config` whose zones are the bins (`ContinuousConfig.deployed`).
+"""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
-from .config import read_yaml
+from .config import Config, DispatcherConfig, SafetyConfig, WorldConfig, read_yaml
 from .errors import UserError
-from .sections import Finite, NonNegative, Positive, Section, first_complaint
+from .fleet_config import FleetConfig
+from .floor_config import FramesConfig
+from .line_config import LineConfig, TracksConfig
+from .robot_config import RobotConfig
+from .sections import NonNegative, Positive, Section, first_complaint
 
-
-class LineConfig(Section):
-    """A line of robots; lengths in its units, rewards per tick."""
-
-    robots: int = Field(500, ge=1, description="n")
-    discount: float = Field(0.95, ge=0, lt=1, description="γ per tick")
-    limit: Positive = Field(2.0, description="places are clipped to ± this")
-    targets: tuple[Finite, ...] = Field((-1.6, -0.8, 0.0, 0.8, 1.6), min_length=2, description="τ, ascending")
-    moves: tuple[Finite, ...] = Field((0.0, 0.05, -0.05), min_length=1, description="δ per tick; move 0 stays")
-    steering: float = Field(0.6, gt=0, le=1, description="share of the way to τ per tick")
-    steering_noise: NonNegative = Field(0.08, description="standard deviation per tick")
-    robot_noise: NonNegative = Field(0.04, description="standard deviation per tick")
-    commitment: Finite = Field(5.0, description="r_g at τ")
-    commitment_width: Positive = Field(0.3, description="σ of r_g")
-    alignment: Finite = Field(10.0, description="r_l at s_g")
-    alignment_width: Positive = Field(0.2, description="σ of r_l")
-    effort: NonNegative = Field(5.0, description="cost of a move per length")
-    majority: float = Field(0.55, ge=0, le=1, description="share of the robots in the first cluster")
-    cluster_width: NonNegative = Field(0.18, description="standard deviation of a cluster")
-    start_range: Positive = Field(1.0, description="the first s_g is uniform within ± this")
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if list(self.targets) != sorted(set(self.targets)) or max(map(abs, self.targets)) > self.limit:
-            raise ValueError(f"line: targets must ascend within ± limit = {self.limit:g}")
-        if self.moves[0] != 0:
-            raise ValueError("line: the first of the moves must be 0, to stay")
-        if self.start_range > self.limit:
-            raise ValueError("line: start_range is beyond limit")
-        return self
+DEPLOYED = ("fleet", "dispatcher", "robot", "safety", "world", "frames")
+"""Keys that mean what they mean for a warehouse with zones."""
 
 
 class BinsConfig(Section):
@@ -94,6 +73,20 @@ class ContinuousConfig(Section):
     learning: LearningConfig = LearningConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     polled: tuple[int, ...] = Field((1, 5, 75), min_length=1, description="k: robots polled per tick")
+    tracks: TracksConfig = TracksConfig()
+    fleet: FleetConfig | None = Field(None, description="names; None: line.robots of them, robot_0 and so on")
+    dispatcher: DispatcherConfig = DispatcherConfig(k=5, observer="dirichlet")
+    robot: RobotConfig = RobotConfig()
+    safety: SafetyConfig = SafetyConfig()
+    world: WorldConfig = WorldConfig(odom_rate=4.0)
+    frames: FramesConfig = FramesConfig()
+
+    @field_validator("tracks", mode="before")
+    @classmethod
+    def _line_is_told_once(cls, value: Any) -> Any:
+        if isinstance(value, dict) and "line" in value:
+            raise ValueError("unknown key 'line': it stands at the top level")
+        return value
 
     @model_validator(mode="after")
     def _fleet_is_large_enough(self) -> Self:
@@ -102,6 +95,38 @@ class ContinuousConfig(Section):
         if self.learning.learners > self.line.robots:
             raise ValueError("learning: more learners than line.robots")
         return self
+
+    @model_validator(mode="after")
+    def _deployable(self) -> Self:
+        if self.tracks.pitch <= 2 * self.world.layout.robot_radius:
+            raise ValueError("tracks.pitch must exceed the robot's diameter")
+        if self.world.backend == "kinematic":
+            raise ValueError("world.backend: robots on a line have the backends bullet and model")
+        if self.safety.mode == "advise" and self.safety.confirm_for is None:
+            raise ValueError(
+                "safety: the priority on a line is new at every tick, so mode advise needs 'confirm_for', "
+                "or every tick would have to be confirmed"
+            )
+        return self
+
+    def deployed(self, source: Path) -> Config:
+        """What nodes and worlds are run by: bins as zones, each next to its neighbours.
+
+        Raises:
+            ValidationError: fleet, dispatcher, robot and safety do not fit together.
+        """
+        tracks = self.tracks.model_copy(update={"line": self.line})
+        names = tracks.bins
+        return Config(
+            zones=names,
+            graph={name: (*names[max(i - 1, 0) : i], *names[i + 1 : i + 2]) for i, name in enumerate(names)},
+            tracks=tracks,
+            source=source,
+            **{key: getattr(self, key) for key in DEPLOYED} | {"fleet": self.fleet or self._numbered()},
+        )
+
+    def _numbered(self) -> FleetConfig:
+        return FleetConfig(prefix="robot_", count=self.line.robots)
 
     @classmethod
     def from_yaml(cls, path: str | os.PathLike[str]) -> ContinuousConfig:
@@ -114,6 +139,8 @@ class ContinuousConfig(Section):
         if "zones" in data:
             raise UserError(f"{Path(path)} describes a warehouse with zones: give one with 'line:', as continuous.yaml")
         try:
-            return cls(**data)
+            config = cls(**data)
+            config.deployed(Path(path))
         except ValidationError as error:
             raise UserError(f"{path}: {first_complaint(error, cls)}") from None
+        return config

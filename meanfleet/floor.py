@@ -1,4 +1,4 @@
-"""The floor a configuration describes: the ring warehouse that is simulated, or a real one of measured polygons."""
+"""The floor a configuration describes: the ring warehouse that is simulated, a real one of polygons, or tracks."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .config import Config
 from .floor_config import FloorConfig
 from .layout import RingLayout
+from .tracks import Tracks
 from .zone_map import ZoneMap
 
 
@@ -49,8 +50,16 @@ class PolygonFloor:
         return np.stack([zone.slot_poses[:, :2].mean(axis=0) for zone in self.spec.zones])
 
 
-def floor_of(config: Config) -> PolygonFloor | RingLayout:
-    """The floor of a configuration; either kind has `pads`, `zone_map`, `slots` and `centres`."""
+def floor_of(config: Config) -> PolygonFloor | RingLayout | Tracks:
+    """The floor of a configuration; every kind has `pads`, `zone_map`, `slots` and `centres`."""
+    if config.tracks is not None:
+        return tracks_of(config)
     if config.floor is None:
         return RingLayout.from_config(config)
     return PolygonFloor(config.floor, np.array(config.slots, dtype=np.int64), config.robot.zone_margin)
+
+
+def tracks_of(config: Config) -> Tracks:
+    """The floor of a configuration with robots on a line."""
+    assert config.tracks is not None
+    return Tracks(config.tracks, np.array(config.slots, dtype=np.int64), config.robot.zone_margin)

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 NONE = -1
 PAUSE = 1.0  # [s, ROS time] from a goal's first failure until it is sent again; doubled with each in a row
 DOUBLINGS = 20  # at most, or the pause would exceed any float
+Goal = float
+"""Where a robot is to go: the index of a zone, or a place on a line."""
 
 
 class Goals:
@@ -34,8 +36,9 @@ class Goals:
         self._wait: NDArray[np.float64] = np.zeros(len(slots))  # [s] from then on until it is due again
         self._failures: NDArray[np.int64] = np.zeros(len(slots), dtype=np.int64)  # in a row, of the same goal
 
-    def send(self, robot: int, zone: int, now: float) -> tuple[float, float, float]:
+    def send(self, robot: int, goal: Goal, now: float) -> tuple[float, float, float]:
         """Note a goal that is sent at `now` [s]; returns its pose."""
+        zone = int(goal)
         if zone != self._zone[robot]:
             self._failures[robot] = 0
         self._zone[robot], self._since[robot], self._wait[robot] = zone, now, self.timeout or np.inf
@@ -60,8 +63,8 @@ class Goals:
         gap = np.linalg.norm(xy[robots] - self.slots[robots, self._zone[robots], :2], axis=1)
         self._zone[robots[gap <= self.tolerance]] = NONE
 
-    def overdue(self, now: float) -> list[tuple[int, int]]:
-        """(robot, zone) of goals sent longer ago than the timeout and not reached, or failed a pause ago.
+    def overdue(self, now: float) -> list[tuple[int, Goal]]:
+        """(robot, goal) of goals sent longer ago than the timeout and not reached, or failed a pause ago.
 
         A clock that jumped back to before a goal was sent makes it due as well.
         """

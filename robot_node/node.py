@@ -13,6 +13,8 @@ meanfleet.safety.stop) sends every robot its present pose as goal, again if it g
 released. A node that starts listens for one before it sends goals. Robots that are excluded, or whose battery is low,
 get no other goal than that; they tell an empty zone, so that they are not polled.
 
+Robots on a line tell their bin; the priority that they hear is a place, and each goal a place on the robot's track.
+
 A managed node: inactive, it keeps track of positions but reports no zone and sends no goal, so the dispatcher polls
 others instead. With several such processes on one domain give each a node name (`__node:=robots_07`).
 
@@ -57,8 +59,8 @@ from std_srvs.srv import Trigger
 
 from meanfleet.bundle import PolicyBundle
 from meanfleet.errors import UserError, suggestion
-from meanfleet.floor import floor_of
 from meanfleet.frames import Frames, PlanarPose
+from meanfleet.priorities import Priorities
 from meanfleet.ros.conversions import diagnostics, to_seconds, zone_header
 from meanfleet.ros.managed.node import ManagedNode
 from meanfleet.ros.node import DIAGNOSTICS, LATCHED, Signals, run
@@ -67,13 +69,13 @@ from meanfleet.safety.node import StopLine
 
 from .confirmation import Confirmation
 from .conversions import POSE_TYPES, planar_pose, pose_quality
-from .goals import Goals
+from .crew import check_mode, crew_of
+from .goals import Goal
 from .halt import Halt
 from .outlets.node import Outlets
 from .outlets.outcome import Outcome
 from .parameters import PARAMETERS
 from .service import Service
-from .team import Team
 
 FLUSH = 0.02  # [s, wall] between two looks at new positions
 LOOK = 0.1  # [s, wall] between two looks for a second dispatcher, and in a stop for robots that were not told
@@ -102,16 +104,9 @@ class RobotNode(ManagedNode):
         """Configure: who they are, where their slots lie, all topics."""
         self.config, values = self.configuration(), self.values()
         self.bundle = self.policies(self.config)
-        floor = floor_of(self.config)
         self.names = self._own_robots()
-        fleet = {name: i for i, name in enumerate(self.config.robots)}
-        settings, self.frames = self.config.robot, Frames(self.config.frames)
-        slots = floor.slots[[fleet[name] for name in self.names]]
-        self.goals, self.sent_again = Goals(slots, settings.goal_timeout, settings.goal_tolerance), 0
-        seed, kinds = self.get_parameter("seed").value, self.config.type_of
-        own = [kinds[fleet[name]] for name in self.names]
-        self.team = Team(self.names, floor.zone_map, self.bundle, seed, settings.heartbeat, own)
-        self.zone_index = {name: i for i, name in enumerate(self.config.zones)}
+        self.frames, self.priorities, self.sent_again = Frames(self.config.frames), Priorities(self.config), 0
+        self.team, self.goals = crew_of(self.config, self.bundle, self.names, self.get_parameter("seed").value)
         self.zone_publishers = [self.advertise(Header, f"{name}/zone", LATCHED) for name in self.names]
         ways = [self.config.goal_way(name) for name in self.names]
         self.outlets, self.failed = Outlets(self, self.names, ways, self.frames.map), 0
@@ -130,7 +125,7 @@ class RobotNode(ManagedNode):
 
     def _build_safety(self, values: Mapping[str, Any]) -> None:
         settings, count = self.config.safety, len(self.names)
-        self.mode, self.source = values["mode"] or settings.mode, PRIORITY
+        self.mode, self.source = check_mode(values["mode"] or settings.mode, self.config), PRIORITY
         self.service = Service(self.names, settings.battery_low, settings.battery_back)
         self.service.exclude(excluded(values["exclude"], self.config))
         self.confirmation, self.again = Confirmation(settings.confirm_for), False
@@ -187,7 +182,8 @@ class RobotNode(ManagedNode):
         """What new values mean; a new bundle is loaded and checked whole."""
         latest = self.bundle if self.pending is None else self.pending.bundle
         bundle = self.load_policies(values["policy"], self.config) if "policy" in changed else latest
-        return Change(bundle, values["mode"] or self.config.safety.mode, excluded(values["exclude"], self.config))
+        mode = check_mode(values["mode"] or self.config.safety.mode, self.config)
+        return Change(bundle, mode, excluded(values["exclude"], self.config))
 
     def put(self, prepared: Change) -> None:
         """Let the robots draw from the new policy, in the new mode."""
@@ -332,9 +328,9 @@ class RobotNode(ManagedNode):
         assert self.heard is not None
         stamp, name = self.heard
         self.acted, self.heard_at, self.holding, self.again = stamp, self.ros_time(), False, False
-        priority = self.zone_index.get(name)
+        priority = self.priorities.read(name)
         if priority is None:
-            self.get_logger().error(f"priority {name!r} is no zone of the configuration: ignored")
+            self.get_logger().error(f"priority {name!r} is no {self.priorities.kind} of the configuration: ignored")
             return
         if self.mode == "advise" and not self.confirmation.allows(name, self.ros_time()):
             text = f"priority {name} awaits a confirm: robots go on to the goals they have"
@@ -371,6 +367,7 @@ class RobotNode(ManagedNode):
                 "bad_poses": wrong.bad,
                 "silent_poses": wrong.silent,
                 "strange_frames": wrong.strange,
+                **({} if orders.places is None else {"places": orders.places}),
             },
         )
 
@@ -389,10 +386,10 @@ class RobotNode(ManagedNode):
         if self.mode != "advise" or self.confirmation.covers(zone, self.ros_time()):
             self._send(self.team.hold(), self.ros_time())
 
-    def _send(self, changed: list[tuple[int, int]], stamp: float) -> None:
+    def _send(self, changed: list[tuple[int, Goal]], stamp: float) -> None:
         now = self.ros_time()
-        for robot, zone in changed:
-            self.outlets.send(robot, self.goals.send(robot, zone, now), stamp)
+        for robot, goal in changed:
+            self.outlets.send(robot, self.goals.send(robot, goal, now), stamp)
 
     def _tell(self, level: str, text: str, values: dict[str, Any]) -> None:
         self.diagnostics.publish(diagnostics(f"robots {self.names[0]}", level, text, values, self.ros_time()))

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from meanfleet.bundle import PolicyBundle
 from meanfleet.zone_map import NOWHERE, ZoneMap
 
+from .goals import Goal
 from .robot import Robot, robot_seed
 
 NAMED = 20  # robots named in a complaint at most
@@ -25,13 +26,15 @@ class Orders:
         robots: indices of those that know their zone.
         zones: their zones.
         moves: their moves.
-        changed: (robot, goal zone) of those whose goal changed.
+        changed: (robot, goal) of those whose goal changed.
+        places: their places on the line; None: robots go to zones.
     """
 
     robots: list[int]
     zones: list[int]
     moves: list[int]
-    changed: list[tuple[int, int]]
+    changed: list[tuple[int, Goal]]
+    places: list[float] | None = None
 
 
 @dataclass(frozen=True)
@@ -163,11 +166,11 @@ class Team:
         self._told_zone[robots], self._told_at[robots] = self.zones[robots], self.seen[robots]
         return list(zip(robots.tolist(), self.zones[robots].tolist(), self.seen[robots].tolist(), strict=True))
 
-    def act(self, priority: int) -> Orders:
-        """Let every robot that knows its zone, and takes part, draw a move under `priority`."""
+    def act(self, priority: float) -> Orders:
+        """Let every robot that knows its zone, and takes part, draw a move under `priority`, a zone's index."""
         known = self._ready()
-        zones = self.zones[known].tolist()
-        moves = [self.robots[i].move(zone, priority) for i, zone in zip(known, zones, strict=True)]
+        zones, index = self.zones[known].tolist(), int(priority)
+        moves = [self.robots[i].move(zone, index) for i, zone in zip(known, zones, strict=True)]
         goals = [self.robots[i].goal(zone, move) for i, zone, move in zip(known, zones, moves, strict=True)]
         return Orders(known, zones, moves, self._send(known, goals))
 
@@ -176,8 +179,8 @@ class Team:
         for robot in self.robots:
             robot.follow(bundle)
 
-    def hold(self) -> list[tuple[int, int]]:
-        """Every robot stays in its zone; (robot, goal zone) of those whose goal changed."""
+    def hold(self) -> list[tuple[int, Goal]]:
+        """Every robot stays in its zone; (robot, goal) of those whose goal changed."""
         known = self._ready()
         return self._send(known, self.zones[known].tolist())
 
@@ -199,8 +202,10 @@ class Team:
     def _ready(self) -> list[int]:
         return np.flatnonzero((self.zones != NOWHERE) & ~self.out).tolist()
 
-    def _send(self, robots: list[int], goals: list[int]) -> list[tuple[int, int]]:
-        changed = [(i, goal) for i, goal in zip(robots, goals, strict=True) if goal != self.goals[i]]
+    def _send(self, robots: list[int], goals: list[int]) -> list[tuple[int, Goal]]:
+        changed: list[tuple[int, Goal]] = [
+            (i, goal) for i, goal in zip(robots, goals, strict=True) if goal != self.goals[i]
+        ]
         for i, goal in changed:
-            self.goals[i] = goal
+            self.goals[i] = int(goal)
         return changed

@@ -3,10 +3,10 @@
 Parameters:
     config (string): configuration (YAML).
     n (int, 0): robots; 0: as the configuration says.
-    backend (string, ""): bullet, kinematic or model; empty: as the configuration says.
+    backend (string, ""): bullet, kinematic or model (on a line bullet or model); empty: as the configuration says.
     real_time_factor (double, -1): simulated per wall seconds; 0: as fast as possible; -1: as the configuration says.
     gui (bool, false): open PyBullet's window.
-    seed (int, 0): start zones, and the jumps of the model backend.
+    seed (int, 0): where robots start, the jumps of the model backend, the noise on a line.
 
 Subscribes: <robot>/goal_pose (geometry_msgs/PoseStamped), priority_zone (std_msgs/Header).
 Publishes: clock (rosgraph_msgs/Clock), <robot>/odom (nav_msgs/Odometry; of robots that stand every half
@@ -32,16 +32,14 @@ from visualization_msgs.msg import MarkerArray
 
 from meanfleet.errors import UserError
 from meanfleet.floor import floor_of
+from meanfleet.priorities import Priorities
 from meanfleet.ros.conversions import diagnostics, to_stamp
 from meanfleet.ros.node import DIAGNOSTICS, GOAL, LATCHED, Signals, WorkingNode, run
 from meanfleet.ros.sole.node import SolePublisher
-from meanfleet.solver import Game
-from meanfleet.zone_map import NOWHERE
 
 from .conversions import OdometryWriter, clock_message, fleet_markers
 from .odometry import Turns
-from .start import start_zones
-from .world import make_world
+from .world import world_of
 
 MARKER_PERIOD = 0.5  # [s, wall]
 STATUS_PERIOD = 1.0  # [s, wall]
@@ -62,10 +60,8 @@ class WorldNode(WorkingNode):
         self.factor = settings.real_time_factor if factor == -1.0 else factor
         seed, backend, gui = self.parameter("seed", 0), self.parameter("backend", ""), self.parameter("gui", False)
         names = self.config.robots
-        game = Game.from_config(self.config)
-        self.layout = floor_of(self.config)
-        start = start_zones(game, len(names), seed, self.config.type_of)
-        self.world = make_world(self.config, game, seed, start, backend or None, gui)
+        self.pads = floor_of(self.config).pads
+        self.world = world_of(self.config, seed, backend or None, gui)
         self.clock = SolePublisher(self, Clock, "/clock", CLOCK_QOS, "another simulation or bag", stopped)
         self.clock.take()
         self.odom_publishers = [
@@ -75,7 +71,7 @@ class WorldNode(WorkingNode):
         self.diagnostics = self.create_publisher(DiagnosticArray, "diagnostics", DIAGNOSTICS)
         self.goals: deque[tuple[int, float, float]] = deque()
         self.priority: int | None = None
-        self.zone_index = {name: i for i, name in enumerate(self.config.zones)}
+        self.priorities = Priorities(self.config)
         for index, name in enumerate(names):
             self.listen(PoseStamped, f"{name}/goal_pose", lambda message, i=index: self._store_goal(i, message), GOAL)
         self.listen(Header, "priority_zone", self._hear, LATCHED)
@@ -93,12 +89,13 @@ class WorldNode(WorkingNode):
     def _hear(self, message: Any) -> None:
         if not message.frame_id:  # an emergency stop: what was told last stays
             return
-        priority = self.zone_index.get(message.frame_id)
+        priority = self.priorities.read(message.frame_id)
         if priority is None:
-            self.get_logger().error(f"priority {message.frame_id!r} is no zone of the configuration: ignored")
+            kind = self.priorities.kind
+            self.get_logger().error(f"priority {message.frame_id!r} is no {kind} of the configuration: ignored")
             return
-        self.priority = priority
-        self.world.hear(priority)
+        self.priority = self.priorities.zone(priority)
+        self.world.hear(self.priority)
 
     def work(self) -> float:
         """Advance by one clock period when it is due."""
@@ -126,11 +123,9 @@ class WorldNode(WorkingNode):
         latest = {robot: (x, y) for robot, x, y in self.goals}
         self.goals.clear()
         robots = np.fromiter(latest, dtype=np.int64)
-        zones = self.layout.zone_map.pad_of(np.array(list(latest.values())))
-        for robot in robots[zones == NOWHERE].tolist():
+        known = self.world.send_to(robots, np.array(list(latest.values())))
+        for robot in robots[~known].tolist():
             self.get_logger().warning(f"goal of {self.config.robots[robot]} lies on no pad: ignored")
-        on_pad = zones != NOWHERE
-        self.world.send(robots[on_pad], zones[on_pad])
 
     def _publish_odometry(self) -> None:
         poses = self.world.poses
@@ -145,7 +140,7 @@ class WorldNode(WorkingNode):
     def _publish_markers(self) -> None:
         radius = self.config.world.layout.robot_radius
         stamp = to_stamp(self.world.time)
-        message = fleet_markers(self.layout.pads, self.world.poses, self.world.zones, radius, self.priority, stamp)
+        message = fleet_markers(self.pads, self.world.poses, self.world.zones, radius, self.priority, stamp)
         self.markers.publish(message)
 
     def _publish_status(self, now: float) -> None:

@@ -233,6 +233,7 @@ class Game:
         """Build the game of a `meanfleet.config.Config`; files it names are relative to it."""
         from .warehouse import warehouse_game
 
+        config.require_zones("the game to solve is one of zones")
         if config.game.file is not None:
             return cls.from_npz(Path(config.source).parent / config.game.file)._on_graph_of(config)
         return warehouse_game(config)

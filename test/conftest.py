@@ -10,6 +10,7 @@ from hypothesis import settings
 
 from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config, SolverConfig
+from meanfleet.continuous_bundle import ContinuousBundle
 from meanfleet.solver import Game, solve
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -53,6 +54,14 @@ def fleet_policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     config = Config.from_yaml(ROOT / "config" / "fleet.example.yaml")
     return hand_made_policy(config, tmp_path_factory.mktemp("fleet") / "policy.npz")
+
+
+@pytest.fixture(scope="session")
+def line_bundle() -> ContinuousBundle:
+    """Solved policies of robots on a line."""
+    from lines import solved_bundle
+
+    return solved_bundle()
 
 
 @pytest.fixture

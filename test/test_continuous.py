@@ -54,6 +54,11 @@ def test_rules_and_solved_bins_are_measured_drawn_and_written(tmp_path: Path) ->
     for name in ("reward", "population"):
         assert (tmp_path / "out" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     assert not (tmp_path / "out" / "checkpoints").exists()
+    bundle = ContinuousBundle.load(tmp_path / "out" / "solved.npz")
+    assert (bundle.ks, bundle.robots, bundle.dispatcher) == ((1, 4), None, None)
+    assert bundle.certificate[4]["fleet"]["mean"] == value["solved bins, memoryless", "4"]
+    assert bundle.filtering is not None
+    assert bundle.filtering.setting_for(4).fleet["mean"] == value["solved bins, remembering", "4"]
 
 
 def test_learning_adds_its_rows_and_keeps_checkpoints(tmp_path: Path) -> None:
@@ -67,8 +72,9 @@ def test_learning_adds_its_rows_and_keeps_checkpoints(tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / "out").iterdir()} >= {"accuracy.png", "time.png", "continuous.json"}
     assert len(list((tmp_path / "out" / "checkpoints").iterdir())) == 2
     bundle = ContinuousBundle.load(tmp_path / "out" / "policy-k4.npz")
-    assert (bundle.k, bundle.line.robots) == (4, 30)
-    assert 0 <= bundle.dispatch([4, 0, 0, 0, 0]) < 5
+    assert (bundle.how["learned_for_k"], bundle.line.robots) == (4, 30)
+    assert bundle.robots is not None
+    assert 0 <= bundle.dispatch(2, [4, 0, 0, 0, 0]) < 5
 
 
 def test_learning_without_its_packages_is_refused_before_any_work(tmp_path: Path) -> None:

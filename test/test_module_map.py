@@ -77,7 +77,7 @@ def test_only_nodes_and_conversions_know_ros() -> None:
 @pytest.mark.parametrize(
     ("package", "home"),
     [
-        ("pybullet", "sim/backends/bullet.py"),
+        ("pybullet", "sim/backends/bullet"),
         ("jax", "solver/continuous/learning"),
         ("optax", "solver/continuous/learning"),
         ("typer", "meanfleet/cli"),
@@ -195,6 +195,10 @@ ROBOT_SIDE = [
     "meanfleet.dispatcher_node.steering",
     "meanfleet.dispatcher_node.observers",
     "meanfleet.dispatcher_node.sampling",
+    "meanfleet.dispatcher_node.line",
+    "meanfleet.loading",
+    "meanfleet.robot_node.crew",
+    "meanfleet.robot_node.line",
     "meanfleet.robot_node.robot",
     "meanfleet.robot_node.team",
 ]
@@ -203,7 +207,7 @@ ROBOT_SIDE = [
 @pytest.mark.parametrize("module", ROBOT_SIDE)
 def test_a_robot_needs_numpy_yaml_and_pydantic_only(module: str) -> None:
     """A robot's computer installs rclpy, numpy, pyyaml and pydantic, nothing else; here even without rclpy."""
-    heavy = {"numba", "scipy", "matplotlib", "pybullet", "typer", "rich", "joblib", "jax", "rclpy", "rosbags"}
+    heavy = {"numba", "scipy", "matplotlib", "pybullet", "typer", "rich", "joblib", "jax", "optax", "rclpy", "rosbags"}
     result = import_without(heavy, [module])
     assert result.returncode == 0, result.stderr
 
@@ -212,7 +216,8 @@ def test_everything_but_the_nodes_and_bullet_imports_without_ros_pybullet_and_ja
     modules = [
         name(path)
         for path in SOURCES
-        if path.name not in (*ROS_FILES, "bullet.py", "__main__.py") and "continuous/learning" not in path.as_posix()
+        if path.name not in (*ROS_FILES, "bullet.py", "bullet_line.py", "__main__.py")
+        and "continuous/learning" not in path.as_posix()
     ]
     assert len(modules) > 40
     result = import_without({"rclpy", "pybullet", "jax"}, modules)

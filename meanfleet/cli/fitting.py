@@ -53,6 +53,7 @@ def fit_command(
     from meanfleet.sim.fitting.writing import check_target, fleet_game, write_game
 
     setup = Config.from_yaml(config)
+    setup.require_zones("meanfleet fit takes zones")
     check_target(out, setup)
     writable_folder(out.parent)
     followed = None if policy is None else PolicyBundle.load(policy).local_policy

@@ -11,11 +11,14 @@ from rich.table import Table
 
 from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config
+from meanfleet.continuous_bundle import ContinuousBundle
 from meanfleet.filtering import FilterModel
 from meanfleet.gaps import gap_text
+from meanfleet.loading import load_any, load_policies
 from meanfleet.solver import Game
 
 from .common import Json, console, print_json
+from .inspecting_line import describe_line, show_line
 
 
 def inspect_command(
@@ -29,13 +32,17 @@ def inspect_command(
 
     Example: meanfleet inspect policy.npz -c config/warehouse.yaml
     """
-    bundle = PolicyBundle.load(file)
-    names: tuple[str, ...] | None = None
-    if config is not None:
-        setup = Config.from_yaml(config)
-        bundle.require_graph(setup.state_graph, len(setup.zones))
-        names = setup.states
-    if json:
+    setup = None if config is None else Config.from_yaml(config)
+    bundle = load_any(file) if setup is None else load_policies(file, setup)
+    names = None if setup is None else setup.states
+    if isinstance(bundle, ContinuousBundle):
+        described = describe(bundle) | describe_line(bundle)
+        if json:
+            print_json(described)
+        else:
+            show_line(bundle)
+            console.print(filter_table(bundle.filtering) if bundle.filtering else "no filter: memoryless alone")
+    elif json:
         print_json(describe(bundle, names))
     else:
         show(bundle, names)
@@ -104,7 +111,7 @@ def show(bundle: PolicyBundle, names: tuple[str, ...] | None = None) -> None:
         console.print(_rule_table(rules, fleet["n"]))
         console.print("lead: difference of returns under common random numbers, 95 % interval.")
     if bundle.filtering is not None:
-        console.print(_filter_table(bundle.filtering))
+        console.print(filter_table(bundle.filtering))
         console.print("lead: over the memoryless table of the same k under common random numbers, 95 % interval.")
     for peer in bundle.peers:
         known = bundle.certificate.get(peer.k, {})
@@ -125,7 +132,8 @@ def _show_equilibrium(found: dict[str, Any]) -> None:
         )
 
 
-def _filter_table(model: FilterModel) -> Table:
+def filter_table(model: FilterModel) -> Table:
+    """What is known of the dispatcher that remembers, by k."""
     fleet = next(iter(model.settings.values())).fleet
     table = Table(title=f"a dispatcher that remembers (κ = {model.kappa})")
     for heading in ("k", "ρ", "deciding", f"return, n = {fleet.get('n', '?')}", "lead over the table"):

@@ -26,6 +26,8 @@ def continuous_command(
 ) -> None:
     """Robots on a line: what rules, the bins through the exact solver and learned policies earn against k.
 
+    OUT then holds bundles to run: solved.npz, and with --learn policy-k….npz (meanfleet up CONFIG --policy FILE).
+
     Example: meanfleet continuous config/continuous.yaml -o out/continuous
     """
     from meanfleet.continuous import figures
@@ -41,15 +43,15 @@ def continuous_command(
         study = conduct(setup, seed, learn, checkpoints if learn else None, lambda note: advance(note=note))
         found = summary(study)
         drawn = figures.draw(study, out)
-    for bundle in study.bundles:
-        bundle.save(out / f"policy-k{bundle.k}.npz")
+    policies = [out / f"{name}.npz" for name in study.bundles]
+    for path, bundle in zip(policies, study.bundles.values(), strict=True):
+        bundle.save(path)
     write_json(out / "continuous.json", found)
     write_csv(out / "continuous.csv", [_flat(row) for row in found["rows"]])
     if json:
         print_json(found)
         return
     _show(found, setup.evaluation.rollouts)
-    policies = [out / f"policy-k{bundle.k}.npz" for bundle in study.bundles]
     names = ", ".join(path.name for path in (*drawn, *policies, out / "continuous.csv", out / "continuous.json"))
     console.print(f"{names} written to {out}", soft_wrap=True)
 

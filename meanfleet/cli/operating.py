@@ -11,9 +11,9 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config
 from meanfleet.errors import UserError
+from meanfleet.loading import load_any
 from meanfleet.operating.doctor.examining import as_json, examine, overview
 from meanfleet.operating.doctor.expected import Expected
 from meanfleet.operating.doctor.findings import Finding
@@ -112,7 +112,7 @@ def watch_command(
     """
     space = checked_namespace(namespace)
     known = Config.from_yaml(config).with_robots(n) if config else None
-    bundle = PolicyBundle.load(policy) if policy else None
+    bundle = load_any(policy) if policy else None
     try:
         from meanfleet.operating.watch.node import Watching, watch
     except ImportError as error:

@@ -53,7 +53,9 @@ def replay_command(
 
     names = tuple(dict.fromkeys(name.strip() for name in observer.split(",")))
     options = Options(numbers(k), seeds, seed, tolerance, rollouts, names)
-    setup, bundle = Config.from_yaml(config), PolicyBundle.load(policy)
+    setup = Config.from_yaml(config)
+    setup.require_zones("meanfleet replay takes zones")
+    bundle = PolicyBundle.load(policy)
     bundle.require_graph(setup.state_graph, len(setup.zones))
     model = None if game is None else Game.from_yaml(game)
     writable_folder(out)

@@ -8,10 +8,10 @@ from typing import Annotated, Any, cast
 import typer
 from rich.table import Table
 
-from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config
 from meanfleet.dispatcher_node.dispatcher import Rule
 from meanfleet.dispatcher_node.steering import Steering
+from meanfleet.loading import load_policies
 
 from .common import (
     BackendName,
@@ -57,7 +57,7 @@ def simulate_command(
     from meanfleet.running.simulation import check_fit, simulate
 
     setup = Config.from_yaml(config).with_robots(n)
-    bundle = PolicyBundle.load(policy)
+    bundle = load_policies(policy, setup)
     check_fit(setup, bundle, Steering(k, observer, sampling, rho))
     bag = None if record is None else RunBag(record, setup)
     with bar("simulating", ticks, json) as advance:
@@ -125,7 +125,7 @@ def compare_command(
     from meanfleet.running.comparing import compare
 
     setup = Config.from_yaml(config).with_robots(n)
-    bundle = PolicyBundle.load(policy)
+    bundle = load_policies(policy, setup)
     with bar("comparing", 3 * seeds, json) as advance:
         comparison, _ = compare(
             setup,

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import importlib.metadata
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-import meanfleet
 from meanfleet.continuous_bundle import ContinuousBundle
 from meanfleet.continuous_config import ContinuousConfig
 from meanfleet.solver.continuous.discretised import (
@@ -22,9 +21,12 @@ from meanfleet.solver.continuous.discretised import (
     estimated_game,
     solve_bins,
 )
+from meanfleet.solver.continuous.networks import fast, greedy
 from meanfleet.solver.continuous.rollouts import Dispatcher, Estimate, Record, Robots, roll
 from meanfleet.solver.continuous.rules import AnyMove, AnyTarget, Follow, Hold, Leave, Toward
 from meanfleet.solver.continuous.warehouse import ContinuousWarehouse
+
+from .bundles import bundle_of
 
 Progress = Callable[[str], None]
 HOLD, RANDOM, FOLLOW, LEAVE = "hold", "random", "follow the sample", "leave at a lead of 45 %"
@@ -61,13 +63,13 @@ class Study:
     Attributes:
         rows: rules of thumb first, then what was solved and learned, by k.
         populations: by title, one fleet under a rule.
-        bundles: the learned policies.
+        bundles: policies to run, by the name of their file: the solved bins, and what was learned for each k.
     """
 
     config: ContinuousConfig
     rows: tuple[Row, ...]
     populations: dict[str, Record]
-    bundles: tuple[ContinuousBundle, ...] = ()
+    bundles: Mapping[str, ContinuousBundle] = field(default_factory=dict)
 
 
 def conduct(
@@ -96,8 +98,7 @@ class _Conducting:
             self._row(HOLD, Hold(warehouse), self.robots),
             self._row(RANDOM, AnyTarget(warehouse), AnyMove(warehouse)),
         ]
-        self.tell("solving the bins")
-        solved = self._solved()
+        solved = self._solved(self.robots)
         rho = self.config.bins.rho
         for k in ks:
             rows += [
@@ -110,14 +111,22 @@ class _Conducting:
             f"{REMEMBERING}, k = {k}": self._roll(Filtering(warehouse, solved, k, rho), self.robots, 1, SHOWN)
             for k in (ks[0], ks[-1])
         }
-        learned = [self._learned(k, checkpoints) for k in ks] if learn else []
-        rows += [row for row, _ in learned]
-        return Study(self.config, tuple(rows), populations, tuple(bundle for _, bundle in learned))
+        bundles = {"solved": self._bundle(solved, rows)}
+        for k in ks if learn else ():
+            row, bundles[f"policy-k{k}"] = self._learned(k, checkpoints)
+            rows.append(row)
+        return Study(self.config, tuple(rows), populations, bundles)
 
-    def _solved(self) -> Solved:
+    def _solved(self, robots: Robots) -> Solved:
+        """The bins' game, counted under these robots, and its Q_κ."""
+        self.tell("solving the bins")
         bins = self.config.bins
         how = Exploration(bins.fleets, bins.horizon, bins.stay)
-        return solve_bins(estimated_game(self.warehouse, self.robots, how, self.seed), bins.kappa)
+        return solve_bins(estimated_game(self.warehouse, robots, how, self.seed), bins.kappa)
+
+    def _bundle(self, solved: Solved, rows: list[Row]) -> ContinuousBundle:
+        earned = {name: {row.k: row.estimate for row in rows if row.rule == name} for name in (MEMORYLESS, REMEMBERING)}
+        return bundle_of(self.config, solved, earned[MEMORYLESS], earned[REMEMBERING], {"seed": self.seed})
 
     def _roll(self, rule: Dispatcher, robots: Robots, fleets: int, seed: int) -> Record:
         return roll(self.warehouse, rule, robots, fleets, self.config.evaluation.horizon, seed)
@@ -137,11 +146,11 @@ class _Conducting:
         estimate = found.estimate(self.warehouse, measured.rollouts, measured.horizon, self.seed)
         accuracy = found.accuracy(self.warehouse, FLEETS, self.seed)
         row = Row(options.algorithm, k, estimate, seconds, accuracy, found.diverged is not None)
-        versions = {"meanfleet": meanfleet.__version__}
-        versions |= {name: importlib.metadata.version(name) for name in ("numpy", "jax", "optax")}
-        settings = {"learning": options.model_dump(mode="json"), "evaluation": measured.model_dump(mode="json")}
-        how = {"settings": settings, "seed": self.seed, "earned": asdict(row), "versions": versions}
-        return row, ContinuousBundle(self.config.line, k, found.dispatcher, found.robots, how)
+        versions = {name: importlib.metadata.version(name) for name in ("jax", "optax")}
+        how = {"seed": self.seed, "learned_for_k": k, "earned": asdict(row), "learned_with": versions}
+        solved = self._solved(greedy(fast(found.robots)))
+        networks = {"dispatcher": found.dispatcher, "robots": found.robots}
+        return row, bundle_of(self.config, solved, {k: estimate}, {}, how, **networks)
 
 
 def summary(study: Study) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from rclpy.signals import SignalHandlerOptions
 from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config
 from meanfleet.errors import UserError
+from meanfleet.loading import load_policies
 
 from .conversions import to_seconds
 from .leftovers import clear_half_made
@@ -72,10 +73,10 @@ class WorkingNode(Node):
         return Config.from_yaml(path).with_robots(n or None)
 
     def policies(self, config: Config) -> PolicyBundle:
-        """The policy bundle that the parameter `policy` names, checked against the configuration's zones and ways.
+        """The policy bundle that the parameter `policy` names, checked against the configuration's zones or line.
 
         Raises:
-            UserError: the parameter is missing, or the bundle is damaged or for other zones or ways.
+            UserError: the parameter is missing, or the bundle is damaged or for other zones, ways or another line.
         """
         return self.load_policies(self.parameter("policy", ""), config)
 
@@ -83,9 +84,7 @@ class WorkingNode(Node):
         """The policy bundle in a file, as `policies`."""
         if not path:
             raise UserError(f"{self.get_name()} needs the parameter 'policy': the path of a policy bundle (.npz)")
-        bundle = PolicyBundle.load(path)
-        bundle.require_graph(config.state_graph, len(config.zones))
-        return bundle
+        return load_policies(path, config)
 
     def ros_time(self) -> float:
         """ROS time [s]; 0 until a simulated clock is heard."""

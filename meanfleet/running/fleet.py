@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config
 from meanfleet.errors import UserError, suggestion
 from meanfleet.files import writable_folder
+from meanfleet.loading import load_policies
 from meanfleet.robot_config import node_name
 from meanfleet.safety import MODES
 
@@ -63,8 +63,7 @@ def fleet_graph(given: Mapping[str, Any]) -> tuple[Process, ...]:
     steering = steering_of(run)
     choose("mode", run["mode"], ("", *MODES))
     policy = run["policy"] or _solved(run, config, part)
-    bundle = PolicyBundle.load(policy)
-    bundle.require_graph(config.state_graph, len(config.zones))
+    bundle = load_policies(policy, config)
     common: dict[str, Any] = {"config": str(path.resolve()), "policy": str(Path(policy).resolve())}
     common |= {"use_sim_time": True} if run["use_sim_time"] else {}
     steered = common | {"mode": run["mode"], "seed": run["seed"]}

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config
 from meanfleet.dispatcher_node.dispatcher import RULES
 from meanfleet.dispatcher_node.observers import OBSERVERS
@@ -18,6 +17,7 @@ from meanfleet.dispatcher_node.sampling import DESIGNS
 from meanfleet.dispatcher_node.steering import Steering
 from meanfleet.errors import UserError, suggestion
 from meanfleet.files import writable_folder
+from meanfleet.loading import load_policies
 from meanfleet.resources import config_file
 
 MODULES = {
@@ -106,8 +106,7 @@ def warehouse_graph(given: Mapping[str, Any], solve_missing: bool = True) -> tup
         observer = run["observer"] or config.dispatcher.observer
         policy = str(cached_policy(config, run["k"] or config.dispatcher.k, observer))
     if policy:
-        bundle = PolicyBundle.load(policy)
-        bundle.require_graph(config.state_graph, len(config.zones))
+        bundle = load_policies(policy, config)
         steering.check(config, bundle)
     if run["out"]:
         run["out"] = str(writable_folder(run["out"]).resolve())

@@ -19,9 +19,9 @@ from typing import IO, Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 
-from meanfleet.bundle import PolicyBundle
 from meanfleet.errors import UserError
 from meanfleet.files import writable_folder, write_json
+from meanfleet.loading import load_policies
 from meanfleet.ros.conversions import read_diagnostics
 from meanfleet.ros.node import DIAGNOSTICS, Signals, WorkingNode, run
 
@@ -39,7 +39,7 @@ class MonitorNode(WorkingNode):
         super().__init__("monitor")
         self.config = self.configuration()
         policy = self.parameter("policy", "")
-        self.bundle = PolicyBundle.load(policy) if policy else None
+        self.bundle = load_policies(policy, self.config) if policy else None
         self.duration = float(self.parameter("duration", 0.0))
         out = self.parameter("out", "")
         self.out = writable_folder(out) if out else None

@@ -11,9 +11,11 @@ import numpy as np
 
 from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config
+from meanfleet.continuous_bundle import ContinuousBundle
 from meanfleet.errors import UserError
 
-from .simulation import Trajectory
+from .line import line_reward
+from .trajectory import Trajectory
 
 LOG = "run.jsonl"
 
@@ -66,7 +68,8 @@ class RunRecord:
     def trajectory(self, config: Config, bundle: PolicyBundle) -> Trajectory:
         """The ticks in which every robot acted, as a trajectory.
 
-        Zones are those the robots decided on; rewards follow from zones, moves, priority and dispatch.
+        Zones are those the robots decided on; rewards follow from zones, moves, priority and dispatch, on a line from
+        places.
         """
         index = {name: i for i, name in enumerate(config.robots)}
         zone_index = {name: i for i, name in enumerate(config.zones)}
@@ -75,14 +78,18 @@ class RunRecord:
         for tick in self.ticks:
             zones = np.full(len(index), -1)
             moves = np.zeros(len(index), dtype=np.int64)
+            places = np.full(len(index), np.nan)
             for act in self.acts.get(tick["stamp"], []):
                 robots = [index[name] for name in act["robots"]]
-                zones[robots], moves[robots] = act["zones"], act["moves"]
+                zones[robots], moves[robots], places[robots] = act["zones"], act["moves"], act.get("places", np.nan)
             if (zones < 0).any():
                 continue
             priority, dispatch = zone_index[tick["priority"]], zone_index[tick["dispatch"]]
             game = bundle.game
-            reward = float(game.r_g[priority, dispatch] + game.r_l[first + zones, priority, moves].mean())
+            if isinstance(bundle, ContinuousBundle):
+                reward = line_reward(bundle.warehouse(), tick["place"], dispatch, places, moves)
+            else:
+                reward = float(game.r_g[priority, dispatch] + game.r_l[first + zones, priority, moves].mean())
             rows.append((priority, dispatch, zones, moves, reward, len(tick["messages"])))
         if not rows:
             raise UserError("the run has no tick in which all robots acted: let it run longer")

@@ -3,54 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config
+from meanfleet.continuous_bundle import ContinuousBundle
 from meanfleet.dispatcher_node.dispatcher import Dispatcher, Rule
 from meanfleet.dispatcher_node.steering import Steering
+from meanfleet.errors import UserError
+from meanfleet.loading import require_fit
 from meanfleet.robot_node.robot import Robot, robot_seed
 from meanfleet.sim.backends.protocol import Backend
 from meanfleet.sim.start import start_zones
 from meanfleet.sim.world import make_world
 
+from .line import simulate_line
 from .recording import RunBag
+from .trajectory import Trajectory
 
-
-@dataclass(frozen=True, eq=False)
-class Trajectory:
-    """What happened, tick by tick.
-
-    Attributes:
-        priority: int [tick], s_g(t).
-        dispatch: int [tick], a_g(t).
-        zones: int [tick, robot], s_i(t).
-        moves: int [tick, robot], a_i(t).
-        reward: float64 [tick].
-        samples: int [tick], zones the dispatcher received.
-        statistics: of the world at the end.
-    """
-
-    priority: NDArray[np.int64]
-    dispatch: NDArray[np.int64]
-    zones: NDArray[np.int64]
-    moves: NDArray[np.int64]
-    reward: NDArray[np.float64]
-    samples: NDArray[np.int64]
-    statistics: dict[str, Any]
-
-    def discounted(self, discount: float) -> float:
-        """Σ_t γ^t r(t)."""
-        return float(np.sum(discount ** np.arange(len(self.reward)) * self.reward))
+__all__ = ["Trajectory", "check_fit", "simulate"]
 
 
 def check_fit(config: Config, bundle: PolicyBundle, steering: Steering) -> None:
     """Raise UserError unless the bundle can run this fleet with this dispatcher."""
-    bundle.require_graph(config.state_graph, len(config.zones))
+    require_fit(bundle, config)
     steering.check(config, bundle)
 
 
@@ -82,9 +60,13 @@ def simulate(
     """
     steering = Steering(k, observer, sampling, rho)
     check_fit(config, bundle, steering)
+    dispatcher = steering.dispatcher(config, bundle, seed, rule)
+    if isinstance(bundle, ContinuousBundle):
+        if record is not None or explore:
+            raise UserError("robots on a line are simulated without a bag and without exploring: record 'meanfleet up'")
+        return simulate_line(config, bundle, dispatcher, ticks, seed, backend, gui, on_tick)
     names, game = config.robots, bundle.game
     n = len(names)
-    dispatcher = steering.dispatcher(config, bundle, seed, rule)
     robots = [Robot(bundle, robot_seed(seed, name), kind) for name, kind in zip(names, config.type_of, strict=True)]
     index = {name: i for i, name in enumerate(names)}
     world = make_world(config, game, seed, start_zones(game, n, seed, config.type_of), backend, gui)

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from meanfleet.config import Config
 from meanfleet.layout import RingLayout
+from meanfleet.zone_map import NOWHERE
 
 from ..routes import PARKED, drive_of, parked_fleet, redirect, ring_of
 from ..traffic import steer
@@ -177,6 +178,13 @@ class DrivingWorld(ABC):
         # However short a trip is, its end shows only after a step that begins it and one that ends it.
         free_flow = np.where(free_flow > 0, np.maximum(free_flow, 2 * self.spec.step), 0.0)
         self._trips.send(who, free_flow, self.time)
+
+    def send_to(self, robots: ArrayLike, xy: ArrayLike) -> NDArray[np.bool_]:
+        """See `Backend.send_to`."""
+        zones = self.layout.zone_map.pad_of(xy)
+        on_pad = zones != NOWHERE
+        self.send(np.asarray(robots)[on_pad], zones[on_pad])
+        return np.asarray(on_pad)
 
     def advance(self, seconds: float) -> None:
         """Simulate for `seconds`, rounded to whole physics steps; what is rounded off is made up for later."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from meanfleet.config import Config
 from meanfleet.floor import floor_of
 from meanfleet.solver import Game
+from meanfleet.zone_map import NOWHERE
 
 
 class ModelWorld:
@@ -65,6 +66,13 @@ class ModelWorld:
         if moves is not None:
             self._moves = np.zeros_like(self._zones) if self._moves is None else self._moves
             self._moves[robots] = moves
+
+    def send_to(self, robots: NDArray[np.int64], xy: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """See `Backend.send_to`."""
+        zones = self._layout.zone_map.pad_of(xy)
+        on_pad = zones != NOWHERE
+        self.send(robots[on_pad], zones[on_pad])
+        return np.asarray(on_pad)
 
     def advance(self, seconds: float) -> None:
         """Let time pass, and the robots jump when they are due."""

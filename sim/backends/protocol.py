@@ -36,6 +36,12 @@ class Backend(Protocol):
         `moves` [m] are the robots' moves where the caller knows them; worlds of bodies have no use for them.
         """
 
+    def send_to(self, robots: NDArray[np.int64], xy: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Send robots [m] to positions [m, 2]; which of these [m] are goals: others are ignored.
+
+        Where robots go to zones, a position on a pad stands for the robot's own slot of that zone.
+        """
+
     def advance(self, seconds: float) -> None:
         """Simulate for `seconds`, rounded to whole physics steps."""
 

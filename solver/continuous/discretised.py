@@ -17,6 +17,7 @@ from meanfleet.errors import UserError
 
 from ..game import FloatArray, Game
 from ..global_learning import learn_exact
+from ..histograms import enumerate_histograms
 from ..interpolation import interpolate
 from ..surrogate import KRobotSystem
 from .rollouts import Decide, Robots
@@ -170,6 +171,13 @@ class Filtering:
             return a
 
         return decide
+
+
+def dispatch_table(solved: Solved, k: int) -> IntArray:
+    """What `Memoryless` decides, for every histogram of k robots [s_g, h]."""
+    histograms = enumerate_histograms(k, solved.game.zones).astype(float)
+    every = [np.full(len(histograms), s) for s in range(solved.game.priorities)]
+    return np.stack([_best(solved, s, histograms) for s in every])
 
 
 def _best(solved: Solved, s: IntArray, weights: FloatArray) -> IntArray:
