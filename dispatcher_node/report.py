@@ -64,7 +64,8 @@ class TickReport:
         heard: the answers the decision used, by robot: zone, age in ticks, weight.
         belief: Dirichlet weights per zone when it decided; `mean`, `entropy`, `effective`, `surprise`, `rho` as in
             `observers.Belief`. The next tick's starts from rho · belief P̃[priority].
-        weighted: under sampling graphon what matters to the priority zone, by zone (`Decision.weighted`).
+        weighted: under sampling graphon what matters to the priority zone, by zone (`Decision.weighted`); not told
+            otherwise.
         place: s_g where it is a place on a line, and `priority` its bin; not told where priorities are zones.
     """
 
@@ -140,6 +141,8 @@ class TickReport:
         values = asdict(self)
         if self.place is None:
             del values["place"]
+        if not self.weighted:
+            del values["weighted"]
         return values
 
 

@@ -25,18 +25,18 @@ def config(demo_path: Path) -> Config:
 
 
 def tick(number: int, **changes: Any) -> dict[str, Any]:
-    """A complete tick that polled robot_0 and robot_1."""
+    """A complete tick that polled robot_00 and robot_01."""
     return {
         "tick": number, "stamp": 8.0 * number, "priority": "storage", "dispatch": "storage", "next_priority": "storage",
-        "sampled": ["robot_0", "robot_1"], "replacements": [], "messages": {"robot_0": 1, "robot_1": 2},
-        "zones": {"robot_0": "storage", "robot_1": "picking"}, "missing": [], "stale": {}, "k": 2, "answered": 2,
+        "sampled": ["robot_00", "robot_01"], "replacements": [], "messages": {"robot_00": 1, "robot_01": 2},
+        "zones": {"robot_00": "storage", "robot_01": "picking"}, "missing": [], "stale": {}, "k": 2, "answered": 2,
         "complete": True, "gather_seconds": 0.02, "histogram": [0, 1, 1, 0, 0], "table_k": 2, "skipped": 0,
         "clashes": 0,
     } | changes  # fmt: skip
 
 
 def act(stamp: float, zones: list[int], moves: list[int], published: int) -> dict[str, Any]:
-    robots = [f"robot_{i}" for i in range(N)]
+    robots = [f"robot_{i:02d}" for i in range(N)]
     return {"stamp": stamp, "priority": "storage", "robots": robots, "zones": zones, "moves": moves,
             "zone_messages": published}  # fmt: skip
 
@@ -45,7 +45,7 @@ def record(ticks: list[dict[str, Any]]) -> RunRecord:
     found = RunRecord()
     for entry in ticks:
         found.add("dispatcher", entry)
-        found.add("robots robot_0", act(entry["stamp"], [1, 1, 2], [0, 1, 2], 10 * entry["tick"]))
+        found.add("robots robot_00", act(entry["stamp"], [1, 1, 2], [0, 1, 2], 10 * entry["tick"]))
     return found
 
 
@@ -64,8 +64,8 @@ def test_reward_and_messages_are_counted_by_hand(config: Config, demo_bundle: Po
 @pytest.mark.parametrize(
     ("changes", "key"),
     [
-        ({"messages": {"robot_0": 1, "robot_1": 1, "robot_2": 1}}, "from_robots_not_asked"),
-        ({"messages": {"robot_0": 1}, "complete": False, "answered": 1}, "asked_robots_not_heard"),
+        ({"messages": {"robot_00": 1, "robot_01": 1, "robot_2": 1}}, "from_robots_not_asked"),
+        ({"messages": {"robot_00": 1}, "complete": False, "answered": 1}, "asked_robots_not_heard"),
     ],
 )
 def test_strangers_and_silence_are_not_hidden(config: Config, changes: dict[str, Any], key: str) -> None:
@@ -75,7 +75,7 @@ def test_strangers_and_silence_are_not_hidden(config: Config, changes: dict[str,
 
 
 def test_a_replacement_counts_as_asked(config: Config) -> None:
-    changed = tick(0, replacements=["robot_2"], messages={"robot_0": 1, "robot_1": 1, "robot_2": 1})
+    changed = tick(0, replacements=["robot_2"], messages={"robot_00": 1, "robot_01": 1, "robot_2": 1})
     assert summarise(record([changed]), config, None)["messages"]["exactly_the_asked"] is True
 
 
