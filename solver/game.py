@@ -207,15 +207,7 @@ class Game:
         Raises:
             GameError: the file is unreadable, not an .npz of plain arrays, or not a game.
         """
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
-        except FileNotFoundError:
-            raise GameError(f"game file {path} does not exist") from None
-        except Exception as error:  # zip, zlib, npy header: numpy and zipfile raise a dozen kinds on damaged files
-            reason = " ".join(str(error).split())
-            raise GameError(f"{path} is not an .npz file of plain arrays ({reason})") from None
-        return cls.from_arrays(arrays, str(path))
+        return cls.from_arrays(plain_arrays(path), str(path))
 
     @classmethod
     def from_yaml(cls, path: str | os.PathLike[str]) -> Game:
@@ -245,6 +237,22 @@ class Game:
         if self.graph is not None and not self.graph.is_ring:  # a ring may be no more than three moves
             raise GameError(f"{config.source}: key 'graph' is another graph than that of {config.game.file}: give one")
         return replace(self, graph=config.zone_graph)
+
+
+def plain_arrays(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
+    """The arrays of an .npz file, by name.
+
+    Raises:
+        GameError: the file is unreadable, or holds more than plain arrays.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except FileNotFoundError:
+        raise GameError(f"game file {path} does not exist") from None
+    except Exception as error:  # zip, zlib, npy header: numpy and zipfile raise a dozen kinds on damaged files
+        reason = " ".join(str(error).split())
+        raise GameError(f"{path} is not an .npz file of plain arrays ({reason})") from None
 
 
 def _numeric(name: str, value: Any) -> FloatArray:

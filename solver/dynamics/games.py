@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 
-from ..game import ROW_SUM_TOLERANCE, FloatArray, GameError
+from ..game import ROW_SUM_TOLERANCE, FloatArray, GameError, plain_arrays
 
 IntArray = NDArray[np.int64]
 JOINT_ACTIONS = 1_000_000
@@ -169,20 +169,14 @@ class MarkovGame:
             GameError: the file is unreadable, or holds no game.
         """
         names = {"transitions", "rewards", "actions"}
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
-        except FileNotFoundError:
-            raise GameError(f"game file {path} does not exist") from None
-        except Exception as error:  # zip, zlib, npy header: numpy and zipfile raise a dozen kinds on damaged files
-            reason = " ".join(str(error).split())
-            raise GameError(f"{path} is not an .npz file of plain arrays ({reason})") from None
+        arrays = plain_arrays(path)
         if not names <= set(arrays) <= names | {"observation"}:
             raise GameError(f"{Path(path)} must hold {', '.join(sorted(names))} and optionally observation, no more")
         actions = arrays["actions"]
         if actions.ndim != 1 or actions.dtype.kind not in "iu":
             raise GameError(f"{path}: actions must be whole numbers [player]")
         try:
-            return cls.from_arrays(arrays["transitions"], arrays["rewards"], actions, arrays.get("observation"))
+            observation = arrays.get("observation")
+            return cls.from_arrays(arrays["transitions"], arrays["rewards"], actions.tolist(), observation)
         except GameError as error:
             raise GameError(f"{path}: {error}") from None
