@@ -60,7 +60,7 @@ class Tick(_Said):
     missing: tuple[str, ...] = ()
     stale: dict[str, str] = {}
     mode: str | None = None
-    weighted: tuple[float, ...] = ()
+    weighted: tuple[float, ...] | None = None
 
     @property
     def held(self) -> bool:
