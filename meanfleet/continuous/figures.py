@@ -64,7 +64,7 @@ def population(study: Study) -> Figure:
         axes.title.set_fontsize("medium")
         axes.set_yticks(range(len(study.config.line.targets)), [f"{t:g}" for t in study.config.line.targets])
         axes.legend(fontsize="small", loc="upper right")
-    row[0].set_ylabel("bin")
+    row[0].set_ylabel("place of the bin")
     figure.colorbar(image, ax=row.tolist(), label="share of robots")
     return figure
 
@@ -73,8 +73,10 @@ def against_k(rows: list[Row], values: list[float], label: str) -> Figure:
     """One number per k."""
     figure = Figure(figsize=(5, 3.5), layout="constrained")
     axes = figure.subplots()
-    axes.plot([row.k for row in rows], values, "o-", label=rows[0].rule)
-    axes.set(xlabel="robots polled per tick, k", ylabel=label, ylim=(0, None))
+    polled = [row.k for row in rows]
+    axes.plot(polled, values, "o-", label=rows[0].rule)
+    axes.set(xlabel="robots polled per tick, k", ylabel=label, ylim=(0, 1.1 * max(values)), xscale="log")
+    axes.set_xticks(polled, [str(k) for k in polled])
     axes.legend(fontsize="small")
     axes.grid(alpha=0.3)
     return figure
