@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -43,7 +42,7 @@ class Row:
         rule: its name.
         k: robots polled per tick, 0: none.
         estimate: of the discounted return.
-        seconds: [s] of learning, all runs; None where nothing is learned.
+        seconds: [s, wall] of learning, all runs, before they were resumed too; None where nothing is learned.
         accuracy: share of new fleets whose mode it names; None where it is not asked.
         diverged: whether the run that stayed was stopped early.
     """
@@ -140,12 +139,10 @@ class _Conducting:
         from meanfleet.solver.continuous.learning.alternating import best_of_runs
 
         options, measured = self.config.learning, self.config.evaluation
-        began = time.perf_counter()
         found = best_of_runs(self.warehouse, k, options, self.seed, folder=checkpoints, progress=self.tell)
-        seconds = time.perf_counter() - began
         estimate = found.estimate(self.warehouse, measured.rollouts, measured.horizon, self.seed)
         accuracy = found.accuracy(self.warehouse, FLEETS, self.seed)
-        row = Row(options.algorithm, k, estimate, seconds, accuracy, found.diverged is not None)
+        row = Row(options.algorithm, k, estimate, found.seconds, accuracy, found.diverged is not None)
         versions = {name: importlib.metadata.version(name) for name in ("jax", "optax")}
         how = {"seed": self.seed, "learned_for_k": k, "earned": asdict(row), "learned_with": versions}
         solved = self._solved(greedy(fast(found.robots)))

@@ -7,8 +7,9 @@ been. A run in which a number ceases to be finite ends there, and the policies b
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ class Learned:
         robots: (s_g, s_i) -> logits of a_l.
         trace: of every alternation since the run was begun or resumed, what was measured on the way.
         diverged: the alternation that was given up because a number was not finite, counted from 1; None: none.
+        seconds: [s, wall] of learning, before it was resumed too; of all runs where this is the best of several.
     """
 
     k: int
@@ -47,6 +49,7 @@ class Learned:
     robots: Layers
     trace: tuple[dict[str, float], ...]
     diverged: int | None
+    seconds: float = 0.0
 
     def estimate(self, warehouse: ContinuousWarehouse, fleets: int, horizon: int, seed: int) -> Estimate:
         """Return of new fleets, both policies greedy."""
@@ -76,17 +79,18 @@ def learn(
         state = state.restored(path, key) or state
     trace, diverged = [], None
     while state.done < options.alternations and diverged is None:
+        began = time.perf_counter()
         after, notes = _alternation(warehouse, k, options, seed, state)
         if not after.sound or not np.isfinite(list(notes.values())).all():
             diverged = state.done + 1
             break
-        state = after
+        state = replace(after, seconds=state.seconds + time.perf_counter() - began)
         trace.append(notes)
         if path is not None:
             state.save(path, key)
         if progress is not None:
             progress(f"k = {k}, alternation {state.done} of {options.alternations}")
-    return Learned(k, plain(state.dispatcher), plain(state.robots), tuple(trace), diverged)
+    return Learned(k, plain(state.dispatcher), plain(state.robots), tuple(trace), diverged, state.seconds)
 
 
 def best_of_runs(
@@ -104,7 +108,7 @@ def best_of_runs(
         file = None if folder is None else folder / f"k{k}-run{run}.npz"
         runs.append(learn(warehouse, k, options, seed * options.runs + run, checkpoint=file, progress=progress))
     first = [run.estimate(warehouse, *SCREEN, seed).mean for run in runs]
-    return runs[int(np.argmax(first))]
+    return replace(runs[int(np.argmax(first))], seconds=sum(run.seconds for run in runs))
 
 
 def _alternation(

@@ -31,6 +31,7 @@ class State:
         dispatcher_memory: Adam's.
         robots_memory: Adam's, of the critic, under PPO and A2C of the policy too.
         done: alternations.
+        seconds: [s, wall] they took.
     """
 
     dispatcher: Network
@@ -39,6 +40,7 @@ class State:
     dispatcher_memory: Any
     robots_memory: Any
     done: int
+    seconds: float = 0.0
 
     @classmethod
     def new(cls, bins: int, moves: int, options: LearningConfig, rng: np.random.Generator) -> State:
@@ -62,7 +64,8 @@ class State:
         leaves = jax.tree_util.tree_leaves(self._parts())
         arrays = {f"leaf_{i}": np.asarray(leaf) for i, leaf in enumerate(leaves)}
         with replacing(path) as stream:
-            np.savez(stream, allow_pickle=False, key=np.array(key), notes=json.dumps({"done": self.done}), **arrays)
+            notes = json.dumps({"done": self.done, "seconds": self.seconds})
+            np.savez(stream, allow_pickle=False, key=np.array(key), notes=notes, **arrays)
 
     def restored(self, path: str | os.PathLike[str], key: str) -> State | None:
         """The state in a file, shaped as this one; None if there is none of that key, or it is damaged."""
@@ -71,14 +74,15 @@ class State:
             with np.load(path, allow_pickle=False) as archive:
                 if str(archive[KEY]) != key:
                     return None
-                done = int(json.loads(str(archive["notes"]))["done"])
+                notes = json.loads(str(archive["notes"]))
+                done, seconds = int(notes["done"]), float(notes["seconds"])
                 found = [archive[f"leaf_{i}"] for i in range(len(leaves))]
         except Exception:  # zip, zlib, npy header: what a crash of the machine left half-written is no checkpoint
             return None
         if any(a.shape != np.shape(b) or a.dtype != np.asarray(b).dtype for a, b in zip(found, leaves, strict=True)):
             return None
         dispatcher, robots, critic, own, other = jax.tree_util.tree_unflatten(tree, found)
-        state = State(dispatcher, robots, critic, own, other, done)
+        state = State(dispatcher, robots, critic, own, other, done, seconds)
         return state if state.sound and done >= 0 else None
 
 

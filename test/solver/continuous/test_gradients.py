@@ -230,8 +230,12 @@ learn(ContinuousWarehouse(robots=12), 2, options, seed=3, checkpoint={str(file)!
     where = os.environ | {"PYTHONPATH": str(ROOT)}
     result = subprocess.run([sys.executable, "-c", program], env=where, capture_output=True, timeout=300)
     assert result.returncode == -signal.SIGKILL, result.stderr.decode()
+    spent = State.new(5, 3, TINY, np.random.default_rng(0))
+    with np.load(file) as kept:
+        spent = spent.restored(file, str(kept["key"])) or spent
     notes: list[str] = []
     resumed = alternating.learn(LINE, 2, TINY, seed=3, checkpoint=file, progress=notes.append)
+    assert resumed.seconds > spent.seconds > 0  # the time before the kill counts
     assert notes == ["k = 2, alternation 3 of 4", "k = 2, alternation 4 of 4"]
     assert (flat_policies(resumed) == flat_policies(whole)).all()
     other = alternating.learn(LINE, 2, TINY, seed=4, checkpoint=file)  # another seed is other work
