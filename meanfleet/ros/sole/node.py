@@ -92,7 +92,7 @@ class SolePublisher:
         """
         now = time.monotonic()
         age = now - self._since
-        if self._publisher is None or age > 2 * NEW or not self.others() or not self._doubles():
+        if self._publisher is None or age > 2 * NEW or not self.others() or not self._doubled():
             self._contested = 0.0
             return
         self._contested = self._contested or now
@@ -105,11 +105,11 @@ class SolePublisher:
         self.look_for_others(self.topic, LEASE_SECONDS)
         self._create()
 
-    def _doubles(self) -> int:
-        """How many nodes of the same name publish the topic as well."""
+    def _doubled(self) -> bool:
+        """Whether another node of the same name publishes the topic as well."""
         own = (self._node.get_namespace(), self._node.get_name())
         found = self._node.get_publishers_info_by_topic(self._name(self.topic))
-        return sum((one.node_namespace, one.node_name) == own for one in found) - 1
+        return sum((one.node_namespace, one.node_name) == own for one in found) > 1
 
     def look_for_others(self, topic: str, patience: float) -> None:
         """See that nobody publishes `topic`.
