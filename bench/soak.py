@@ -132,7 +132,7 @@ def show(found: dict[str, Any]) -> None:
     counts = " + ".join(f"{ledger['counts'].get(outcome, 0)} {outcome}" for outcome in OUTCOMES)
     down = " + ".join(f"{ticks} down ({cause})" for cause, ticks in ledger["down"].items())
     print(f"ticks: {ledger['due']} due = {counts} + {down}; {'does not add up' if ledger['wrong'] else 'adds up'}")
-    print(f"  {ledger['reported']} reported, {ledger['unreported']} decided but killed before they were told")
+    print(f"  {ledger['reported']} reported, {ledger['unreported']} decided around a kill, heard by nobody")
     for text in ledger["wrong"]:
         print(f"  {text}")
     print(f"gather: p50 {1e3 * found['gather']['p50']:.0f} ms, p99 {1e3 * found['gather']['p99']:.0f} ms")

@@ -41,14 +41,18 @@ class Story:
         self.pass_time()
         self.ledger = self.ledger | {"skipped": self.ledger["skipped"] + 1}
 
-    def fall(self, cause: str, ticks: int, untold: bool = False) -> None:
-        """It is dead or inactive for so many ticks; a killed one may have decided a tick nobody heard of."""
+    def fall(self, cause: str, ticks: int, untold: bool = False, unheard: int = 0) -> None:
+        """It is dead or inactive for so many ticks; a killed one may have decided a tick nobody heard of, and so may
+        its successor before it was discovered.
+        """
         outage = Outage(cause, self.wall + 0.1, self.now + 0.1)  # type: ignore[arg-type]
         if untold and cause == "dead":
             self.decide("complete", told=False)
         for _ in range(ticks):
             self.pass_time()
         self.down[cause] += ticks
+        for _ in range(unheard if cause == "dead" else 0):
+            self.decide("complete", told=False)
         self.decide("complete")
         outage.ended, outage.clock_ended = self.wall, self.now
         self.outages.append(outage)
@@ -68,7 +72,10 @@ class Story:
 EVENTS = st.one_of(
     st.sampled_from(DECIDED).map(lambda outcome: ("decide", (outcome,))),
     st.just(("skip", ())),
-    st.tuples(st.just("fall"), st.tuples(st.sampled_from(["dead", "inactive"]), st.integers(0, 6), st.booleans())),
+    st.tuples(
+        st.just("fall"),
+        st.tuples(st.sampled_from(["dead", "inactive"]), st.integers(0, 6), st.booleans(), st.integers(0, 2)),
+    ),
     st.tuples(st.just("jump"), st.tuples(st.integers(0, 2), st.integers(0, 2))),
 )
 
@@ -124,6 +131,14 @@ def test_ticks_lost_before_an_outage_are_not_excused_by_it(cause: str) -> None:
         story.pass_time()
     story.fall(cause, 2)
     assert balance(story.reports, story.outages, TICK).wrong
+
+
+def test_a_successor_that_keeps_its_ticks_to_itself_is_found() -> None:
+    story = Story()
+    story.decide("complete")
+    story.fall("dead", 2, untold=True, unheard=3)
+    (wrong,) = balance(story.reports, story.outages, TICK).wrong
+    assert "4 ticks decided and not reported" in wrong
 
 
 def test_a_gap_nobody_caused_is_wrong() -> None:
