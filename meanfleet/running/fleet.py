@@ -6,6 +6,7 @@ needs rclpy, numpy, pyyaml and pydantic alone. What dies is started again: one r
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from meanfleet.safety import MODES
 from .graph import Argument, Process, choose, parse_arguments, steering_of
 
 PARTS = ("all", "dispatcher", "robots")
+MOST_NODES = 100  # of robots on one computer: DDS has ports for some 120 processes per computer and domain
 
 FLEET_ARGUMENTS: tuple[Argument, ...] = (
     Argument("fleet", "", "configuration of the fleet (YAML), such as config/fleet.example.yaml"),
@@ -108,4 +110,10 @@ def _solved(run: Mapping[str, Any], config: Config, part: str) -> str:
 
 def _robot_processes(names: Sequence[str], size: int, common: Mapping[str, Any]) -> tuple[Process, ...]:
     groups = [list(names[i : i + size]) for i in range(0, len(names), size)]
+    if len(groups) > MOST_NODES:
+        least = math.ceil(len(names) / MOST_NODES)
+        raise UserError(
+            f"argument robots_per_process: {len(names)} robots by {size} are {len(groups)} processes, and a computer "
+            f"carries {MOST_NODES}: expected {least} or more; or start robots on their own computers, by part and robot"
+        )
     return tuple(Process("robot", {**common, "robots": group}, name=node_name(group), respawn=True) for group in groups)

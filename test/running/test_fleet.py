@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from meanfleet.config import Config
 from meanfleet.errors import UserError
@@ -90,6 +91,23 @@ def test_what_does_not_fit_is_refused(fleet_policy: Path, given: dict[str, str],
     with pytest.raises(UserError) as caught:
         fleet_graph({"fleet": str(EXAMPLE), "policy": str(fleet_policy)} | given)
     assert sentence in str(caught.value)
+
+
+def test_more_processes_than_a_computer_carries_are_refused(fleet_policy: Path, tmp_path: Path) -> None:
+    path = tmp_path / "large.yaml"
+    large = yaml.safe_load(EXAMPLE.read_text())
+    large["fleet"] |= {"count": 250, "digits": 1}
+    for i, zone in enumerate(large["zones"]):
+        west, size = 100.0 * i, 50.0
+        zone["polygon"] = [[west, 0.0], [west + size, 0.0], [west + size, size], [west, size]]
+        zone["slots"] = [[west + 2.0 + 3.0 * (j % 16), 2.0 + 3.0 * (j // 16), 0.0] for j in range(250)]
+    path.write_text(yaml.safe_dump(large))
+    given = {"fleet": str(path), "policy": str(fleet_policy)}
+    with pytest.raises(UserError, match=r"250 robots by 1 are 250 processes.*expected 3 or more"):
+        fleet_graph(given)
+    assert len(fleet_graph(given | {"robots_per_process": "3"})) == 84 + 2
+    assert len(fleet_graph(given | {"robot": "amr_249"})) == 1
+    assert len(fleet_graph(given | {"part": "dispatcher"})) == 2
 
 
 @pytest.mark.parametrize(
