@@ -20,6 +20,7 @@ from meanfleet.running.graph import warehouse_graph
 from meanfleet.running.record import RunRecord
 from meanfleet.running.summary import summarise
 from meanfleet.running.supervisor import Supervisor
+from meanfleet.running.trajectory import Trajectory
 
 SAMPLING = 0.5  # [s, wall] between two looks at the processes
 WARM_UP = 3  # ticks not counted
@@ -118,7 +119,7 @@ def cell(record: RunRecord, config: Config, bundle: PolicyBundle) -> dict[str, A
         "bytes_per_second": messages * float(size) / seconds,
         "real_time_factor": summary["world"]["real_time_factor"],
         "reward": summary.get("reward", {}).get("per_tick"),
-        **decisions(record, config, bundle),
+        **decisions(record.trajectory(config, bundle), bundle),
     }
 
 
@@ -127,7 +128,7 @@ def header_bytes(zone: str) -> int:
     return 4 + 8 + 4 + len(zone.encode()) + 1
 
 
-def decisions(record: RunRecord, config: Config, bundle: PolicyBundle) -> dict[str, Any]:
+def decisions(run: Trajectory, bundle: PolicyBundle) -> dict[str, Any]:
     """How the decisions compare with those of a dispatcher that knows where every robot is, at the same moments.
 
     `agreement` is the share of ticks with its decision; `loss` the mean of max_a Q_κ(s_g, fleet, a) − Q_κ(s_g, fleet,
@@ -136,10 +137,10 @@ def decisions(record: RunRecord, config: Config, bundle: PolicyBundle) -> dict[s
     model = bundle.filtering
     if model is None:
         return {}
-    run = record.trajectory(config, bundle)
+    zones_there = bundle.game.zones
     losses = np.array(
         [
-            _loss(model.values(s, np.bincount(zones, minlength=len(config.zones)) + 1e-9, "interpolated"), a)
+            _loss(model.values(s, np.bincount(zones, minlength=zones_there) + 1e-9, "interpolated"), a)
             for s, a, zones in zip(run.priority.tolist(), run.dispatch.tolist(), run.zones, strict=True)
         ]
     )
