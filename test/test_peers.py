@@ -11,6 +11,8 @@ import pytest
 import yaml
 
 from meanfleet.bundle import PeerPlan, PolicyBundle
+from meanfleet.config import Config
+from meanfleet.counts import write_counts
 from meanfleet.errors import UserError
 from meanfleet.peers.figures import comparison, gap
 from meanfleet.peers.study import Effort, Setup, as_bundle, check, conduct, load
@@ -136,6 +138,37 @@ def test_a_warehouse_is_compared_with_alternating_marl(tmp_path: Path) -> None:
         assert bundle.peers[0].k == k
     assert [row["moves"] for row in found["moves"]] == [2, 3, 4, 5]
     comparison(found)
+
+
+def test_a_warehouse_from_arrays_is_compared_without_other_moves(tmp_path: Path) -> None:
+    """Arrays are of one graph of zones: the study ends whole, with nothing against |A_l|."""
+    game = Game.from_yaml(written(tmp_path, **SMALL))
+    arrays = ("P_g", "P_l", "r_g", "r_l", "discount", "start_priority", "start_concentration")
+    np.savez(tmp_path / "game.npz", **{name: getattr(game, name) for name in arrays})
+    setup = load(written(tmp_path, **SMALL, game={"file": "game.npz"}))
+    found = conduct(setup, Effort((1,), seeds=2, rollouts=10, horizon=5), lambda note: None)
+    assert (len(found["curve"]), found["moves"]) == (1, [])
+    comparison(found)
+
+
+def test_types_of_robots_are_compared_with_other_moves_that_earn_nothing(tmp_path: Path) -> None:
+    """A type's own rewards of the ring's three moves say nothing of two or five: they are left out, as the game's."""
+    types = {"carrier": {"share": 1}, "scout": {"share": 2, "r_l": {"same_zone": 2.0, "move": [0.0, 3.0, 3.0]}}}
+    setup = load(written(tmp_path, **SMALL, types=types))
+    found = conduct(setup, Effort((1,), seeds=2, rollouts=10, horizon=5), lambda note: None)
+    assert [row["moves"] for row in found["moves"]] == [2, 3, 4, 5]
+    comparison(found)
+
+
+def test_counted_types_are_compared_without_other_moves(tmp_path: Path) -> None:
+    """As arrays: where robots of one type were counted is where they could drive."""
+    path = written(tmp_path, **SMALL, types={"carrier": {"share": 1}, "scout": {"share": 2}})
+    config = Config.from_yaml(path)
+    write_counts(tmp_path / "counts.yaml", config, np.ones((5, 3, 5), dtype=np.int64), {})
+    scout = {"share": 2, "P_l": {"counted": "counts.yaml"}}
+    setup = load(written(tmp_path, **SMALL, types={"carrier": {"share": 1}, "scout": scout}))
+    found = conduct(setup, Effort((1,), seeds=2, rollouts=10, horizon=5), lambda note: None)
+    assert (len(found["curve"]), found["moves"]) == (1, [])
 
 
 def test_what_cannot_be_done_is_refused_before_any_work() -> None:

@@ -41,8 +41,8 @@ def mfq_command(
     writable_folder(out)
     with bar("sampling each other", None, json) as advance:
         found = conduct(setup, effort, lambda note: advance(note=note), out)
+        write_json(out / "mfq.json", found)
         drawn = figures.draw(found, out, config.stem)
-    write_json(out / "mfq.json", found)
     if json:
         print_json(found)
         return

@@ -251,7 +251,7 @@ def _by_seed(fleet: PeerFleet, policy: JointPolicy, effort: Effort, horizon: int
 
 def _other_moves(config: Config, effort: Effort, tell: Tell) -> list[dict[str, Any]]:
     """Tables and time against |A_l| at the middle k, on graphs with ever more neighbours; none without parameters."""
-    if not isinstance(config.game.P_l, LocalTransition) or len(config.zones) <= len(WAYS):
+    if not _parametric(config) or len(config.zones) <= len(WAYS):
         return []
     k, rows = effort.ks[len(effort.ks) // 2], []
     for count in range(1, len(WAYS) + 1):
@@ -274,9 +274,20 @@ def _other_moves(config: Config, effort: Effort, tell: Tell) -> list[dict[str, A
     return rows
 
 
+def _parametric(config: Config) -> bool:
+    """Whether robots of every type move by logits, which any graph of zones has; arrays and counts are of one graph."""
+    kinds = [config.of_type(name) for name in config.types] or [config]
+    return config.game.file is None and all(isinstance(kind.game.P_l, LocalTransition) for kind in kinds)
+
+
 def _with_neighbours(config: Config, offsets: Sequence[int]) -> Config:
     """The same warehouse with other ways between its zones; moves earn nothing by themselves."""
     zones, reward = config.zones, config.game.r_l
     graph = {zone: [zones[(i + by) % len(zones)] for by in offsets] for i, zone in enumerate(zones)}
     plain = LocalReward(same_zone=reward.same_zone, other_zone=reward.other_zone)
-    return config.model_copy(update={"graph": graph, "game": config.game.model_copy(update={"r_l": plain})})
+    types = {
+        name: own.model_copy(update={"r_l": {key: value for key, value in own.r_l.items() if key != "move"}})
+        for name, own in config.types.items()
+    }
+    game = config.game.model_copy(update={"r_l": plain})
+    return config.model_copy(update={"graph": graph, "game": game, "types": types})
