@@ -107,7 +107,7 @@ def test_a_finished_figure_is_kept_until_its_settings_change_or_it_is_damaged(tm
     picture.write_bytes(picture.read_bytes()[:-20])
     assert finished(figure, tmp_path, None) is None
     make(figure, tmp_path, False, quiet)
-    path = tmp_path / figure.name / "result.json"
+    path = tmp_path / "figures" / figure.name / "result.json"
     path.write_text(path.read_text().replace('"n": 8', '"n": 9'))
     assert not make(figure, tmp_path, False, quiet).kept
     path.write_text("{")
@@ -124,6 +124,27 @@ def test_a_run_that_fails_leaves_nothing_that_counts(tmp_path: Path) -> None:
         make(replace(TINY, run=killed), tmp_path, True, quiet)
     assert finished(TINY, tmp_path, None) is None
     assert [path.name for path in make(TINY, tmp_path, True, quiet).pictures] == ["squeeze.png"]
+
+
+def test_what_other_commands_and_people_keep_in_the_folder_stays(tmp_path: Path) -> None:
+    """`mfq -o out/squeeze` writes beside `reproduce -o out`, whose figure is called squeeze too."""
+    others = [
+        tmp_path / TINY.name / "mfq.json",
+        tmp_path / TINY.name / "gap.png",
+        tmp_path / TINY.name / "units" / "mfq0001.npz",
+        tmp_path / "figures" / TINY.name / "notes.txt",
+        tmp_path / "figures" / TINY.name / "old.png" / "notes.txt",
+    ]
+    for path in others:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("somebody's")
+    mine = tmp_path / "figures" / TINY.name / "of-a-killed-run.png"
+    mine.write_text("half")
+    result = make(TINY, tmp_path, True, quiet)
+    assert [path.name for path in result.pictures] == ["squeeze.png"]
+    assert make(TINY, tmp_path, True, quiet).kept
+    assert [path.read_text() for path in others] == ["somebody's"] * len(others)
+    assert not mine.exists()
 
 
 def test_the_report_is_one_file_with_a_mark_for_every_claim(tmp_path: Path) -> None:
@@ -218,7 +239,7 @@ def test_a_figure_without_its_packages_is_left_out_or_refused_by_name(
     every_one = CliRunner().invoke(app, ["reproduce", *out])
     assert every_one.exit_code == 0, every_one.output
     assert "left out: figure lacking needs more: pip install 'meanfleet[federated]'" in every_one.output
-    assert (tmp_path / "squeeze").exists()
+    assert (tmp_path / "figures" / "squeeze").exists()
     by_name = CliRunner().invoke(app, ["reproduce", "lacking", *out])
     assert isinstance(by_name.exception, UserError)
-    assert not (tmp_path / "lacking").exists()
+    assert not (tmp_path / "figures" / "lacking").exists()

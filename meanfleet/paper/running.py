@@ -1,4 +1,4 @@
-"""Making figures, each once: OUT/NAME holds its pictures and result.json, which says what it was made with."""
+"""Making figures, each once: OUT/figures/NAME holds its pictures and result.json, which says what it was made with."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ def make(figure: PaperFigure, out: Path, quick: bool, tell: Tell) -> Result:
     done = finished(figure, out, settings)
     if done is not None:
         return done
-    folder = writable_folder(out / figure.name)
-    for left in folder.iterdir():  # of other settings, or of a run that was killed
-        left.unlink()
+    folder = writable_folder(_folder(figure, out))
+    for left in (*_pictures(folder), folder / "result.json"):  # of other settings, or of a run that was killed
+        left.unlink(missing_ok=True)
     began = time.monotonic()
     summary = json.loads(json.dumps(figure.run(settings, folder, writable_folder(out / "shared"), tell)))
     seconds = time.monotonic() - began
-    pictures = tuple(sorted(folder.glob("*.png")))
+    pictures = _pictures(folder)
     sums = {path.name: _sum(path.read_bytes()) for path in pictures}
     content = {"settings": settings, "summary": summary, "seconds": seconds, "pictures": sums}
     write_json(folder / "result.json", {"digest": digest(figure, settings), "checksum": _check(content)} | content)
@@ -68,7 +68,7 @@ def make(figure: PaperFigure, out: Path, quick: bool, tell: Tell) -> Result:
 
 def finished(figure: PaperFigure, out: Path, settings: dict[str, Any] | None) -> Result | None:
     """The figure if it is in `out`, whole, and of these settings (None: of any); None otherwise."""
-    folder = out / figure.name
+    folder = _folder(figure, out)
     try:
         found = json.loads((folder / "result.json").read_text(encoding="utf-8"))
         content = {key: found[key] for key in ("settings", "summary", "seconds", "pictures")}
@@ -95,6 +95,15 @@ def statements(results: Sequence[Result]) -> tuple[int, int, int]:
     """How many claims hold, do not, and cannot be told."""
     verdicts = [finding.holds for result in results for finding in result.figure.findings(result.summary)]
     return verdicts.count(True), verdicts.count(False), verdicts.count(None)
+
+
+def _folder(figure: PaperFigure, out: Path) -> Path:
+    """A figure's own, apart from those of other commands, which are named alike: `meanfleet mfq … -o out/squeeze`."""
+    return out / "figures" / figure.name
+
+
+def _pictures(folder: Path) -> tuple[Path, ...]:
+    return tuple(sorted(path for path in folder.glob("*.png") if path.is_file()))
 
 
 def _sum(content: bytes) -> str:
