@@ -10,7 +10,7 @@ import typer
 from meanfleet.config import Config
 from meanfleet.sim.bags.log import FleetLog
 
-from .common import bar
+from .common import bar, complaints
 
 BagPath = Annotated[Path, typer.Argument(help="Bag: a rosbag2 folder, or its .mcap or .db3 file.", show_default=False)]
 BagConfig = Annotated[
@@ -19,6 +19,9 @@ BagConfig = Annotated[
 Topic = Annotated[str, typer.Option(help="Robots' topics, such as /{robot}/odom (default: zones, or the poses).")]
 Message = Annotated[str, typer.Option(help="Int32 or String, where zones are told so.")]
 Robots = Annotated[str, typer.Option(help="Only these robots: patterns with commas, such as 'amr_*,agv_7'.")]
+Recorded = Annotated[
+    int | None, typer.Option("--n", "-n", min=1, help="Robots of the recorded fleet (default: the configuration's).")
+]
 
 
 def read_bag(bag: Path, config: Config, topic: str, message: str, robots: str, quiet: bool) -> FleetLog:
@@ -32,4 +35,18 @@ def read_bag(bag: Path, config: Config, topic: str, message: str, robots: str, q
             config,
             Source(topic=topic, message=message, include=include),
             progress=lambda done, total: advance(note=f"{done}/{total} messages"),
+        )
+
+
+def doubt_types(log: FleetLog, config: Config) -> None:
+    """Warn where types are dealt by places in a larger fleet than the bag's, which may be that of a run with --n.
+
+    Robots that were silent are not in a bag either, so it cannot tell how large its fleet was.
+    """
+    if config.types and len(log.robots) < len(config.robots):
+        complaints.print(
+            f"warning: {log.source} has {len(log.robots)} robots, {config.source} has {len(config.robots)}, and types "
+            "are dealt by places in the fleet: say with --n how many robots there were when it was recorded",
+            soft_wrap=True,
+            markup=False,
         )

@@ -11,7 +11,7 @@ from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config
 from meanfleet.files import replacing, writable_folder, write_json
 
-from .bags import BagConfig, BagPath, Message, Robots, Topic, read_bag
+from .bags import BagConfig, BagPath, Message, Recorded, Robots, Topic, doubt_types, read_bag
 from .common import Json, Seed, bar, console, print_json
 
 SHOWN = 6  # unseen rows named on the terminal
@@ -38,6 +38,7 @@ def fit_command(
     topic: Topic = "",
     message: Message = "",
     robots: Robots = "",
+    n: Recorded = None,
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
@@ -52,12 +53,15 @@ def fit_command(
     from meanfleet.sim.fitting.page import page
     from meanfleet.sim.fitting.writing import check_target, fleet_game, write_game
 
-    setup = Config.from_yaml(config)
+    whole = Config.from_yaml(config)  # whose fleet is written again; --n is the bag's
+    setup = whole.with_robots(n)
     setup.require_zones("meanfleet fit takes zones")
     check_target(out, setup)
     writable_folder(out.parent)
     followed = None if policy is None else PolicyBundle.load(policy).local_policy
     log = read_bag(bag, setup, topic, message, robots, json)
+    if n is None and not robots:
+        doubt_types(log, setup)
     fitted = fit_fleet(log, setup, followed, moves_from=moves, by_priority=by_priority, prior=prior, steering=steering)
     how: dict[str, Any] = {"bag": log.sha256, "robots": len(log.robots), "ticks": len(log.stamps), "seed": seed}
     game = fleet_game(fitted, setup)
@@ -68,7 +72,7 @@ def fit_command(
                 model_free = compare(over_states(log, setup), game, min(k, len(log.robots)), seed)
             except UserError as error:
                 model_free = {"k": k, "skipped": str(error)}
-    paths = write_game(fitted, setup, out, how)
+    paths = write_game(fitted, whole, out, how)
     summary = how | {"files": [str(path) for path in paths], "game": game.digest} | summary_of(fitted)
     if model_free is not None:
         summary["model_free"] = model_free

@@ -14,7 +14,7 @@ from meanfleet.config import Config
 from meanfleet.errors import UserError
 from meanfleet.files import writable_folder
 
-from .bags import BagConfig, BagPath, Message, Robots, Topic, read_bag
+from .bags import BagConfig, BagPath, Message, Recorded, Robots, Topic, doubt_types, read_bag
 from .common import Json, PolicyFile, Seed, bar, console, numbers, print_json
 
 
@@ -36,6 +36,7 @@ def replay_command(
     topic: Topic = "",
     message: Message = "",
     robots: Robots = "",
+    n: Recorded = None,
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
@@ -53,7 +54,7 @@ def replay_command(
 
     names = tuple(dict.fromkeys(name.strip() for name in observer.split(",")))
     options = Options(numbers(k), seeds, seed, tolerance, rollouts, names)
-    setup = Config.from_yaml(config)
+    setup = Config.from_yaml(config).with_robots(n)
     setup.require_zones("meanfleet replay takes zones")
     bundle = PolicyBundle.load(policy)
     bundle.require_graph(setup.state_graph, len(setup.zones))
@@ -61,6 +62,8 @@ def replay_command(
     writable_folder(out)
     began = time.monotonic()
     log = over_states(read_bag(bag, setup, topic, message, robots, json), setup)
+    if n is None and not robots:
+        doubt_types(log, setup)
     with bar("replaying", None, json) as advance:
         result = replay(log, bundle, options, model, lambda done, total, note: advance(note=f"{done}/{total} {note}"))
     if log.ticks:

@@ -53,6 +53,6 @@ def _kinds(robots: Iterable[str], config: Config) -> list[int]:
         if name not in known:
             raise UserError(
                 f"robot {name!r} of the bag is not in the fleet of {config.source}, so its type is not known"
-                f"{suggestion(name, known)}: give the fleet's own configuration, or choose robots with --robots"
+                f"{suggestion(name, known)}: give the fleet's own configuration, its size with --n, or choose --robots"
             )
     return [known[name] for name in robots]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -66,6 +67,14 @@ class Recorded:
             result = CliRunner().invoke(app, list(arguments), catch_exceptions=False)
         assert result.exit_code == 0
         return result.stdout
+
+    def said(self, *arguments: str) -> tuple[dict[str, Any], str]:
+        """The JSON that the command prints, run in the folder, and its complaints."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(self.folder)
+            result = CliRunner().invoke(app, list(arguments), catch_exceptions=False)
+        assert result.exit_code == 0
+        return json.loads(result.stdout), result.stderr
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +165,29 @@ def test_replay_writes_its_report_and_fit_a_game_of_types(fleet: Recorded) -> No
     assert "robots of type scout go" in page
     fleet.meanfleet("replay", *common, "--policy", "policy.npz", "-k", "2", "--seeds", "2", "--rollouts", "20",
                     "--game", "fitted.yaml")  # fmt: skip
+
+
+def test_a_bag_of_a_smaller_run_is_read_with_its_n(fleet: Recorded) -> None:
+    """A third of 12 robots are carriers, of 18 the first 6: the size of the recorded fleet deals the types."""
+    body = yaml.safe_load(fleet.path.read_text())
+    body["fleet"]["count"] = 18
+    body["safety"] = {"exclude": ["r17"]}
+    (fleet.folder / "whole.yaml").write_text(yaml.safe_dump(body, sort_keys=False))
+    replay = ("replay", "--policy", "policy.npz", "-k", "2", "--seeds", "2", "--rollouts", "0", "--json")
+    fit = ("fit", "-o", "of_whole.yaml", "-k", "0", "--pooled", "--json")
+    told, doubts = {}, {}
+    for size in ((), ("--n", "12")):
+        for name, *options in (replay, fit):
+            told[name, size], doubts[name, size] = fleet.said(name, "bag", "-c", "whole.yaml", *size, *options)
+    assert "--n how many robots" in doubts["replay", ()]
+    assert "--n how many robots" in doubts["fit", ()]
+    assert not doubts["replay", ("--n", "12")] + doubts["fit", ("--n", "12")]
+    assert told["replay", ()]["reenacted"]["mismatches"] > 0, "the dispatcher knew scouts"
+    assert told["replay", ("--n", "12")]["reenacted"]["mismatches"] == 0
+    own, _ = fleet.said("fit", "bag", "-c", "types.yaml", "-o", "of_own.yaml", *fit[3:])
+    assert told["fit", ("--n", "12")]["types"] == own["types"]
+    assert told["fit", ()]["types"] != own["types"], "without it two scouts count as carriers"
+    assert len(Config.from_yaml(fleet.folder / "of_whole.yaml").robots) == 18
 
 
 def test_what_has_no_meaning_for_types_is_refused(fleet: Recorded) -> None:
