@@ -12,6 +12,8 @@ from pydantic import Field
 from .errors import suggestion
 from .sections import Positive, Section
 
+FINEST = 10**6  # largest denominator of a share of the fleet
+
 
 class TypeConfig(Section):
     """One type of robots; keys of P_l and r_l that are given take the place of the game's for these robots."""
@@ -22,8 +24,12 @@ class TypeConfig(Section):
 
 
 def counts_of(shares: Sequence[float], n: int) -> tuple[int, ...]:
-    """Robots of every type: n in the proportions of the shares, by largest remainders, of equal ones the first."""
-    parts = [Fraction(share) for share in shares]
+    """Robots of every type: n in the proportions of the shares, by largest remainders, of equal ones the first.
+
+    A share of the fleet is the simplest fraction there, which 0.1 is not in binary: so ties are ties, and shares that a
+    game's arrays went through, a few roundings away from the configuration's, are dealt alike.
+    """
+    parts = [Fraction(share / sum(shares)).limit_denominator(FINEST) for share in shares]
     exact = [n * part / sum(parts) for part in parts]
     counts = [floor(value) for value in exact]
     order = sorted(range(len(shares)), key=lambda i: (counts[i] - exact[i], i))

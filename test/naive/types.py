@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from fractions import Fraction
 
 import numpy as np
 
@@ -60,3 +61,19 @@ def best_alone(
         }
         value = [max(worth[z, a] for a in allowed[z]) for z in range(len(value))]
     return [max(allowed[z], key=lambda a: worth[z, a]) for z in range(len(value))]
+
+
+def dealt(shares: Sequence[str], n: int) -> tuple[int, ...]:
+    """Robots of every type by largest remainders, from shares as people write them, robot by robot in exact decimals.
+
+    Whoever lacks most of its due, after everybody has the whole part of it, gets the next robot; the first of equals.
+    """
+    total = sum(map(Fraction, shares))
+    due = [n * Fraction(share) / total for share in shares]
+    counts = [value.numerator // value.denominator for value in due]
+    lacking = [value - count for value, count in zip(due, counts, strict=True)]
+    while sum(counts) < n:
+        one = lacking.index(max(lacking))
+        counts[one] += 1
+        lacking[one] -= 1
+    return tuple(counts)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from meanfleet.config import Config
@@ -23,7 +23,7 @@ from meanfleet.solver.types import concentrations, draw_shares, log_start, type_
 from meanfleet.type_config import counts_of
 from meanfleet.zone_graph import ZoneGraph
 from naive.surrogate import random_arrays, random_policy
-from naive.types import optimal_value
+from naive.types import dealt, optimal_value
 
 ROOT = Path(__file__).resolve().parents[2]
 ZONES, MOVES = 3, 3
@@ -105,6 +105,27 @@ def test_robots_are_dealt_to_types_by_largest_remainders(shares: list[float], n:
     counts = counts_of(shares, n)
     assert sum(counts) == n
     assert all(abs(count - n * share / sum(shares)) < 1 + 1e-9 for count, share in zip(counts, shares, strict=True))
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.decimals("0.01", "10", places=2).map(str), min_size=2, max_size=5),
+    st.integers(1, 300),
+    st.floats(0.05, 5),
+)
+@example(["0.1", "0.9"], 5, 0.3)
+@example(["0.1", "0.9"], 15, 0.3)
+@example(["0.1", "0.9"], 25, 0.3)
+@example(["0.7", "0.1", "0.2"], 25, 0.3)
+def test_simulated_fleets_and_live_ones_hold_as_many_robots_of_each_type(
+    shares: list[str], n: int, concentration: float
+) -> None:
+    """By the configuration's shares, and by those that a game's arrays tell: where n robots divide by halves too."""
+    written = [float(share) for share in shares]
+    arrays = random_arrays(3, ZONES, ZONES, ZONES, MOVES)
+    one = Game(**(arrays | {"start_concentration": np.full(ZONES, concentration)}))
+    told = type_shares(typed_game([one] * len(shares), written)).tolist()
+    assert counts_of(written, n) == counts_of(told, n) == dealt(shares, n)
 
 
 def test_the_shortest_way_leads_to_the_priority_in_the_robots_own_type() -> None:
