@@ -20,7 +20,7 @@ from meanfleet.dispatcher_node.report import Ledger, tick_report
 from meanfleet.sim.backends.protocol import Backend
 from meanfleet.sim.bags import messages
 from meanfleet.sim.bags.qos import LATCHED, Offer
-from meanfleet.sim.bags.writing import BagWriter, Topic, entries
+from meanfleet.sim.bags.writing import BagWriter, Topic, entries, require_free
 from meanfleet.sim.odometry import Turns
 
 FOREVER = 2**63 - 1  # [ns] as rosbag2 writes a duration that was not set
@@ -28,8 +28,24 @@ VOLATILE = {"history": "keep_last", "depth": 10, "reliability": "reliable", "dur
 SENSOR = {"history": "keep_last", "depth": 5, "reliability": "best_effort", "durability": "volatile"}
 
 
+class _Topics:
+    """The bag on disk, with its topics' channels; those of robots in the order of the fleet."""
+
+    def __init__(self, folder: Path, config: Config, poses: bool) -> None:
+        self.writer = BagWriter(folder)
+        self.zone = [self._topic(f"/{name}/zone", messages.HEADER, LATCHED) for name in config.robots]
+        self.odom = [self._topic(f"/{name}/odom", messages.ODOMETRY, SENSOR) for name in config.robots if poses]
+        self.priority = self._topic("/priority_zone", messages.HEADER, LATCHED)
+        self.diagnostics = self._topic("/diagnostics", messages.DIAGNOSTICS, VOLATILE)
+        self.clock = self._topic("/clock", messages.CLOCK, SENSOR)
+
+    def _topic(self, name: str, msgtype: str, offered: dict[str, Any]) -> int:
+        offer = Offer(**offered, deadline=FOREVER, lifespan=FOREVER, liveliness="automatic", lease=FOREVER)
+        return self.writer.add_topic(Topic(name, msgtype, "", entries([offer])))
+
+
 class RunBag:
-    """A bag that a run writes.
+    """A bag that a run writes, from its first tick on: a run that is refused leaves nothing.
 
     Args:
         folder: of the bag; must not exist, or be empty.
@@ -37,39 +53,37 @@ class RunBag:
         poses: also write odometry, at the configuration's rate.
 
     Raises:
-        UserError: as `BagWriter`.
+        UserError: the folder is taken; later, as `BagWriter`.
     """
 
     def __init__(self, folder: Path, config: Config, poses: bool = True) -> None:
-        self.config, self.poses = config, poses
-        self.writer = BagWriter(folder)
+        require_free(folder)
+        self.folder, self.config, self.poses = folder, config, poses
+        self._bag: _Topics | None = None
         settings = config.world
         self.quantum = max(round(1 / settings.odom_rate / settings.step), 1) * settings.step
         self.turns = Turns(len(config.robots), settings.odom_rate, config.robot.heartbeat / 2)
         self.ledger = Ledger()
         self.told: NDArray[np.int64] = np.full(len(config.robots), -1, dtype=np.int64)
         self.told_at: NDArray[np.float64] = np.full(len(config.robots), -np.inf)
-        self._zone = [self._topic(f"/{name}/zone", messages.HEADER, LATCHED) for name in config.robots]
-        self._odom = [self._topic(f"/{name}/odom", messages.ODOMETRY, SENSOR) for name in config.robots if poses]
-        self._priority = self._topic("/priority_zone", messages.HEADER, LATCHED)
-        self._diagnostics = self._topic("/diagnostics", messages.DIAGNOSTICS, VOLATILE)
-        self._clock = self._topic("/clock", messages.CLOCK, SENSOR)
 
-    def _topic(self, name: str, msgtype: str, offered: dict[str, Any]) -> int:
-        offer = Offer(**offered, deadline=FOREVER, lifespan=FOREVER, liveliness="automatic", lease=FOREVER)
-        return self.writer.add_topic(Topic(name, msgtype, "", entries([offer])))
+    @property
+    def _topics(self) -> _Topics:
+        if self._bag is None:
+            self._bag = _Topics(self.folder, self.config, self.poses)
+        return self._bag
 
     def _stamp(self, world: Backend) -> int:
         return round((world.time + self.config.dispatcher.tick) * 1e9)
 
     def see(self, world: Backend, passed: float) -> None:
         """Write clock, zones and poses as they are now, `passed` [s] after the last time."""
-        now = self._stamp(world)
-        self.writer.write(self._clock, now, messages.clock(now))
+        now, topics = self._stamp(world), self._topics
+        topics.writer.write(topics.clock, now, messages.clock(now))
         zones = world.zones
         due = (zones != self.told) | (now * 1e-9 - self.told_at >= self.config.robot.heartbeat - 1e-6)
         for robot in np.flatnonzero(due).tolist():
-            self.writer.write(self._zone[robot], now, messages.header(self.config.zones[zones[robot]], now))
+            topics.writer.write(topics.zone[robot], now, messages.header(self.config.zones[zones[robot]], now))
         self.told[due], self.told_at[due] = zones[due], now * 1e-9
         if not self.poses:
             return
@@ -78,11 +92,11 @@ class RunBag:
         rows = zip(robots.tolist(), poses[robots].tolist(), world.velocities[robots].tolist(), strict=True)
         for robot, pose, velocity in rows:
             child = f"{self.config.robots[robot]}/base_link"
-            self.writer.write(self._odom[robot], now, messages.odometry(child, pose, velocity, now))
+            topics.writer.write(topics.odom[robot], now, messages.odometry(child, pose, velocity, now))
 
     def tell(self, world: Backend, dispatcher: Dispatcher, heard: dict[str, int], moves: NDArray[np.int64]) -> None:
         """Write what a tick decided on the zones heard (all that were asked), and what the robots drew."""
-        decision, config, now = dispatcher.last, self.config, self._stamp(world)
+        decision, config, now, topics = dispatcher.last, self.config, self._stamp(world), self._topics
         assert decision is not None
         if not world.time:
             self.see(world, 1 / config.world.odom_rate)
@@ -102,9 +116,9 @@ class RunBag:
         }
         text = f"{len(config.robots)} robots acted on priority {priority}"
         did = messages.diagnostics(f"robots {config.robots[0]}", "ok", text, acted, now)
-        self.writer.write(self._priority, now, messages.header(priority, now))
-        self.writer.write(self._diagnostics, now, said)
-        self.writer.write(self._diagnostics, now, did)
+        topics.writer.write(topics.priority, now, messages.header(priority, now))
+        topics.writer.write(topics.diagnostics, now, said)
+        topics.writer.write(topics.diagnostics, now, did)
 
     def advance(self, world: Backend, seconds: float) -> None:
         """Let the world advance, and write what it shows on the way."""
@@ -116,5 +130,6 @@ class RunBag:
             self.see(world, step)
 
     def close(self) -> None:
-        """The bag is whole."""
-        self.writer.close()
+        """The bag is whole, if there is one."""
+        if self._bag is not None:
+            self._bag.writer.close()

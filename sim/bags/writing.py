@@ -47,6 +47,12 @@ class Topic:
     messages: int = field(default=0, compare=False)
 
 
+def require_free(folder: Path) -> None:
+    """Raise UserError if there is something where a bag is to be written."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"{folder} exists and is not empty: name another folder for the bag, or remove it")
+
+
 class BagWriter:
     """A bag that grows.
 
@@ -60,8 +66,7 @@ class BagWriter:
 
     def __init__(self, folder: Path, distribution: str = "") -> None:
         self.folder, self.distribution = folder, distribution
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise UserError(f"{folder} exists and is not empty: name another folder for the bag, or remove it")
+        require_free(folder)
         self.topics: dict[int, Topic] = {}
         self.first: int | None = None
         self.last = self.bytes = self._sound = 0

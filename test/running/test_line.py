@@ -82,6 +82,7 @@ def test_the_commands_run_it_and_refuse_what_is_for_zones(folder: Path) -> None:
     ):
         with pytest.raises(UserError, match=message):
             meanfleet(*arguments)
+    assert not (folder / "bag").exists()
     (folder / "typo.yaml").write_text("line: {}\nlines: {}\n")
     with pytest.raises(UserError, match="unknown key 'lines'"):
         warehouse_graph({"config": str(folder / "typo.yaml")})

@@ -71,6 +71,23 @@ def test_the_same_seed_writes_the_same_bag(demo_path: Path, demo_policy: Path, t
         assert (tmp_path / "one" / "bag" / name).read_bytes() == (tmp_path / "two" / "bag" / name).read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [(("--backend", "nowhere"), "choose from bullet"), (("--rule", "none"), "choose from")],
+)
+def test_a_run_that_is_refused_leaves_no_bag_in_the_way(
+    demo_path: Path, demo_policy: Path, tmp_path: Path, options: tuple[str, ...], words: str
+) -> None:
+    command = ["simulate", str(demo_path), "-p", str(demo_policy), "-n", "15", "-k", "5", "--ticks", "1"]
+    command += ["--backend", "model", "--record", str(tmp_path / "bag")]
+    with pytest.raises(UserError, match=words):
+        CliRunner().invoke(app, [*command, *options], catch_exceptions=False)
+    assert not (tmp_path / "bag").exists()
+    assert CliRunner().invoke(app, command, catch_exceptions=False).exit_code == 0
+    with pytest.raises(UserError, match="exists and is not empty"):
+        CliRunner().invoke(app, command, catch_exceptions=False)
+
+
 def test_exploring_robots_draw_a_share_of_their_moves_evenly(demo_path: Path, demo_bundle: PolicyBundle) -> None:
     """π_l of the bundle leaves no choice, so a move that it forbids was drawn evenly: ε · 2/3 of all are."""
     law = demo_bundle.local_policy
