@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from meanfleet.cli.app import app
@@ -159,6 +161,69 @@ def test_the_report_is_one_file_with_a_mark_for_every_claim(tmp_path: Path) -> N
     assert parser.marks.count("borne out") == 2 * sum(claim.holds is True for claim in claims)
     assert "meanfleet reproduce squeeze --quick" in page
     assert sum(statements([result])) == len(claims)
+
+
+# --- long figures go on where they were
+
+
+LINE: dict[str, Any] = {
+    "line": {"robots": 30},
+    "polled": [1, 4],
+    "bins": {"kappa": 3, "fleets": 200},
+    "learning": {"alternations": 1, "runs": 1, "hidden": 4, "samples": 30, "episodes": 3, "horizon": 4},
+    "evaluation": {"horizon": 5, "rollouts": 20},
+}
+CLIENTS: dict[str, Any] = {"clients": 10, "explore": 1, "rounds": 12, "last": 5}
+ROUGHLY = {"tolerance": 1e-3, "starts": ["uniform"], "alternations": 1, "rollouts": 250, "kappa": 0, "filtering": False}
+
+
+def interrupted_and_again(run: Any, settings: dict[str, Any], folder: Path, last: str) -> tuple[list[str], list[str]]:
+    """What a figure tells until it is interrupted at its note `last`, and what it tells when it is made again."""
+    before: list[str] = []
+    after: list[str] = []
+
+    def killed(note: str) -> None:
+        before.append(note)
+        if note == last:
+            raise KeyboardInterrupt
+
+    own, shared = folder / "own", folder / "shared"
+    own.mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        run(settings, own, shared, killed)
+    run(settings, own, shared, after.append)
+    return before, after
+
+
+def test_the_continuous_warehouse_goes_on_with_the_runs_it_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("jax", "optax"):
+        pytest.importorskip(name, reason="learning by gradients needs the extra 'continuous'")
+    (tmp_path / "line.yaml").write_text(yaml.safe_dump(LINE))
+    monkeypatch.setattr(continuous, "config_file", lambda name: tmp_path / "line.yaml")
+    settings = {"quick": False, "learn": True}
+    before, after = interrupted_and_again(continuous.run, settings, tmp_path, "k = 4, alternation 1 of 1")
+    assert "k = 1, alternation 1 of 1" in before
+    assert not [note for note in after if "alternation" in note], "both runs were kept"
+
+
+def test_without_either_of_its_packages_nothing_is_learned(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("jax", "optax"):
+        with monkeypatch.context() as patch:
+            patch.setitem(sys.modules, name, None)
+            assert not continuous.settings(False)["learn"]
+
+
+def test_federated_optimization_goes_on_with_the_k_it_was_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("sklearn", reason="scikit-learn, the extra 'federated', is not installed")
+    body = yaml.safe_load(config_file("federated.yaml").read_text(encoding="utf-8"))
+    (tmp_path / "clients.yaml").write_text(
+        yaml.safe_dump(body | {"solver": ROUGHLY, "federated": body["federated"] | CLIENTS})
+    )
+    monkeypatch.setattr(federated, "config_file", lambda name: tmp_path / "clients.yaml")
+    settings = {"quick": False, "ks": [1, 2], "seeds": 2}
+    before, after = interrupted_and_again(federated.run, settings, tmp_path, "k = 2: running tuned")
+    assert "k = 1: running tuned" in before
+    assert {note.split(":")[0] for note in after} == {"k = 2"}
 
 
 # --- verdicts follow from numbers

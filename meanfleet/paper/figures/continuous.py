@@ -19,19 +19,19 @@ Z = 1.96  # of a 95 % interval
 
 
 def settings(quick: bool) -> Settings:
-    """The configuration; fewer fleets if it must be quick; then nothing is learned, nor without JAX."""
-    learn = not quick and importlib.util.find_spec("jax") is not None
+    """The configuration; fewer fleets if it must be quick; then nothing is learned, nor without JAX and optax."""
+    learn = not quick and all(importlib.util.find_spec(name) is not None for name in ("jax", "optax"))
     config = config_file(CONFIG).read_text(encoding="utf-8")
     return {"quick": quick, "config": config, "fleets": QUICK_FLEETS, "learn": learn}
 
 
 def run(settings: Settings, folder: Path, shared: Path, tell: Tell) -> Summary:
-    """The study of `meanfleet continuous`, with `--learn` if the settings say so."""
+    """The study of `meanfleet continuous`, with `--learn` if the settings say so; killed, it goes on with its runs."""
     config = ContinuousConfig.from_yaml(config_file(CONFIG))
     if settings["quick"]:
         fewer = config.evaluation.model_copy(update={"rollouts": settings["fleets"]})
         config = config.model_copy(update={"evaluation": fewer})
-    study = conduct(config, 0, settings["learn"], progress=tell)
+    study = conduct(config, 0, settings["learn"], shared / "continuous" if settings["learn"] else None, tell)
     figures.draw(study, folder)
     return summary(study)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from meanfleet.federated import figures
 from meanfleet.federated.config import FederatedFile
 from meanfleet.federated.data import digits
+from meanfleet.federated.folder import StudyFolder
 from meanfleet.federated.study import FEDAVG, LEARNED, TUNED, conduct, summary
 from meanfleet.paper.figure import ALTERNATING, Finding, PaperFigure, Settings, Summary, Tell
 from meanfleet.resources import config_file
@@ -22,9 +23,10 @@ def settings(quick: bool) -> Settings:
 
 
 def run(settings: Settings, folder: Path, shared: Path, tell: Tell) -> Summary:
-    """The study of `meanfleet federated`."""
-    file = FederatedFile.from_yaml(config_file(CONFIG))
-    study = conduct(file, digits(), settings["ks"], settings["seeds"], 0, tell)
+    """The study of `meanfleet federated`; killed, it goes on with the k it was at."""
+    file, data = FederatedFile.from_yaml(config_file(CONFIG)), digits()
+    finished = StudyFolder(shared / f"federated{'-quick' * settings['quick']}", file, data, range(settings["seeds"]))
+    study = conduct(file, data, settings["ks"], settings["seeds"], 0, tell, finished)
     figures.draw(study, folder)
     return summary(study)
 
