@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config
 from meanfleet.dispatcher_node.steering import Steering
 from meanfleet.errors import UserError
+from meanfleet.loading import load_policies
 from meanfleet.sim.bags.bag import Bag, Channel
 from meanfleet.sim.bags.qos import HEADER
 from meanfleet.sim.bags.topics import absolute
@@ -60,7 +60,7 @@ def shadow_graph(given: Mapping[str, Any]) -> Shadow:
         raise UserError("argument rate: expected a number above 0")
     config = Config.from_yaml(run["config"]).with_robots(run["n"] or None)
     steering = Steering(run["k"] or None, run["observer"], run["sampling"], run["rho"] or None, run["kappa"] or None)
-    check_fit(config, PolicyBundle.load(run["policy"]), steering)
+    check_fit(config, load_policies(run["policy"], config), steering)
     topics = _topics(run["bag"], config)
     clock = () if CLOCK in topics else ("--clock", str(CLOCK_RATE))
     qualities = ("--qos-profile-overrides-path", _path(run["qos"])) if run["qos"] else ()

@@ -12,6 +12,7 @@ import pytest
 from bag_files import header, write_bag
 from processes import Processes
 
+from meanfleet.continuous_bundle import ContinuousBundle
 from meanfleet.errors import UserError
 from meanfleet.running.shadow import SHADOW_ARGUMENTS, shadow_graph
 
@@ -52,6 +53,20 @@ def test_the_dispatcher_is_a_shadow_on_the_bags_time(given: dict[str, str], tmp_
     assert dispatcher.executable == "dispatcher"
     expected = {"mode": "shadow", "use_sim_time": True, "k": 2, "n": 20, "observer": "dirichlet"}
     assert {name: dispatcher.parameters[name] for name in expected} == expected
+
+
+def test_a_bag_of_robots_on_a_line_is_played_to_their_dispatcher(tmp_path: Path, line_bundle: ContinuousBundle) -> None:
+    """Told are bins, as zones are; a policy for zones is refused."""
+    line_bundle.save(tmp_path / "line.npz")
+    told = [("/robot_000/zone", HEADER, (EPOCH + t) * 10**9, header(EPOCH + t, "bin_1")) for t in range(3)]
+    write_bag(tmp_path / "bag", told)
+    config = ROOT / "config" / "continuous.yaml"
+    files = {"bag": str(tmp_path / "bag"), "config": str(config), "policy": str(tmp_path / "line.npz"), "n": "12"}
+    shadow = shadow_graph(files)
+    assert shadow.play[-2:] == ("--topics", "/robot_000/zone")
+    assert [node.executable for node in shadow.nodes] == ["dispatcher"]
+    with pytest.raises(UserError, match="its policies are for zones"):
+        shadow_graph(files | {"policy": str(ROOT / "test" / "data" / "sample" / "policy.npz")})
 
 
 @pytest.mark.parametrize(
