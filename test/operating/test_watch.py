@@ -106,7 +106,7 @@ def test_seen_counts_the_last_report_of_every_process_that_keeps_up(reports: lis
 def test_robots_of_several_types_are_counted_by_type_and_zone() -> None:
     """Strangers, and zones that there are not, count nowhere."""
     names = [f"{kind}/{zone}" for kind in ("carrier", "scout") for zone in ZONES]
-    picture = FleetState(names, 4, 0.0, {"a0": 0, "a1": 1, "b0": 1, "b1": 1})
+    picture = FleetState(names, 4, 0.0, {"a0": 0, "a1": 1, "b0": 1, "b1": 1}, types=2)
     picture.add(tick(0, mean=[0.25, 0.0, 0.0, 0.0, 0.5, 0.25], sampling="graphon", weighted=(0.0, 0.75, 0.25)), 0.0)
     picture.add(act("a", 0, ["a0", "a1", "stranger"], [2, 1, 0]), 0.0)
     picture.add(act("b", 0, ["b0", "b1"], [1, 4]), 0.0)
@@ -119,6 +119,17 @@ def test_robots_of_several_types_are_counted_by_type_and_zone() -> None:
     assert "33%     1" in rows["carrier/picking"]
     assert "matters" in told
     assert "storage 75%" in told
+
+
+def test_a_type_without_robots_has_its_zones_all_the_same() -> None:
+    """As the last of three types in a fleet of two robots; a zone of another type's is none that a robot can tell."""
+    names = [f"{kind}/{zone}" for kind in ("carrier", "scout", "spare") for zone in ZONES]
+    picture = FleetState(names, 2, 0.0, {"a0": 0, "a1": 1, "b0": 1}, types=3)
+    picture.add(tick(0, mean=[0.5, 0.0, 0.0, 0.0, 0.5, 0.0, 0.0, 0.0, 0.0]), 0.0)
+    picture.add(act("a", 0, ["a0", "a1"], [2, 1]), 0.0)
+    picture.add(act("b", 0, ["b0"], [3]), 0.0)
+    assert picture.seen == (0, 0, 1, 0, 1, 0, 0, 0, 0)
+    assert picture.steerable == ZONES
 
 
 def test_believed_is_the_mean_of_the_last_tick() -> None:

@@ -51,6 +51,7 @@ class FleetState:
         robots: how many there should be; None: not known.
         began: when watching began [s, wall, monotonic].
         kinds: index of every robot's type by name, in a fleet with several; None: all are alike.
+        types: how many there are; in a small fleet some may have no robots.
     """
 
     def __init__(
@@ -59,10 +60,11 @@ class FleetState:
         robots: int | None = None,
         began: float = 0.0,
         kinds: Mapping[str, int] | None = None,
+        types: int = 1,
     ) -> None:
         self._zone_names, self.robots, self.began = tuple(zones), robots, began
         self._kinds = kinds or {}
-        self._own_zones = len(self._zone_names) // (max(self._kinds.values(), default=0) + 1)  # of one type
+        self._own_zones = len(self._zone_names) // types  # of one type
         self.ticks: deque[Tick] = deque(maxlen=REMEMBERED)
         self.tick_at = began  # [s, wall, monotonic] of the last tick
         self.period: float | None = None  # [s, ROS time] between the last two ticks
