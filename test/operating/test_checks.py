@@ -341,6 +341,31 @@ def test_zones_that_are_not_renewed_and_priorities_that_stop(fleet: Expected) ->
     assert only(examine(replace(seen, heard=old), fleet)).check == "dispatcher"
 
 
+def telling(seen: Snapshot, topic: str, frame: str) -> Snapshot:
+    """The same fleet with another frame on one topic."""
+    full = f"{SPACE}/{topic}"
+    return replace(seen, heard=tuple(replace(one, frame=frame) if one.topic == full else one for one in seen.heard))
+
+
+@pytest.mark.parametrize("topic", ["priority_zone", "robot_02/zone"])
+def test_an_emergency_stop_and_a_robot_out_of_service_are_no_illness(fleet: Expected, topic: str) -> None:
+    """What they tell is an empty name."""
+    assert examine(telling(healthy(fleet), topic, ""), fleet) == []
+
+
+def test_on_a_line_the_priority_is_a_place_and_robots_tell_bins() -> None:
+    fleet = Expected.from_config(Config.from_yaml(DEMO.with_name("continuous.yaml")).with_robots(4), SPACE)
+    seen = telling(healthy(fleet), "priority_zone", "-0.7312")
+    assert examine(seen, fleet) == []
+    assert examine(telling(seen, "priority_zone", ""), fleet) == []
+    for strange in ("bin_1", "2.5", "nan"):
+        finding = only(examine(telling(seen, "priority_zone", strange), fleet))
+        assert (finding.check, finding.names) == ("zones", (f"{SPACE}/priority_zone",))
+        assert f"says {strange!r}, which the configuration does not know" in finding.text
+    finding = only(examine(telling(seen, "robot_001/zone", "0.3"), fleet))
+    assert finding.names == (f"{SPACE}/robot_001/zone",)
+
+
 def test_a_zone_of_another_configuration(fleet: Expected) -> None:
     seen = healthy(fleet)
     heard = tuple(replace(one, frame="atlantis") if one.topic.endswith("robot_02/zone") else one for one in seen.heard)

@@ -153,21 +153,19 @@ def _aged(ages: dict[str, float]) -> str:
 
 
 def check_zone_names(seen: Snapshot, fleet: Expected) -> Iterator[Finding]:
-    """Zones that the configuration does not know."""
-    if not fleet.zones:
-        return
-    topics = {topic.name for topic in fleet.topics() if topic.kind in ("zone", "priority")}
+    """Zones, and places of the priority on a line, that the configuration does not know."""
+    kinds = {topic.name: topic.kind for topic in fleet.topics() if topic.kind in ("zone", "priority")}
     wrong = {
         message.topic: message.frame
         for message in seen.heard
-        if message.topic in topics and message.frame not in fleet.zones
+        if message.topic in kinds and not fleet.knows(kinds[message.topic], message.frame)
     }
     if wrong:
-        told = few(f"{name} says {zone!r}" for name, zone in wrong.items())
+        told = few(f"{name} says {said!r}" for name, said in wrong.items())
         yield Finding(
             "error",
             "zones",
-            f"{told}: no zone of the configuration",
+            f"{told}, which the configuration does not know",
             f"start all nodes with the same configuration; its zones are {', '.join(fleet.zones)}",
             tuple(wrong),
         )

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from meanfleet.config import Config, DispatcherConfig
+from meanfleet.priorities import Priorities
 from meanfleet.robot_config import GOAL_ACTION, RobotConfig, RobotOverride, goal_way, pose_source
 
 from .snapshot import Durability, Endpoint, Reliability
@@ -51,6 +52,7 @@ class Expected:
         namespace: of all nodes, such as /site_a; empty for the root.
         robot, dispatcher: settings.
         overrides: what is different for single robots.
+        priorities: reads what is told of s_g; None if that is not known.
     """
 
     robots: tuple[str, ...]
@@ -60,17 +62,29 @@ class Expected:
     robot: RobotConfig = field(default_factory=RobotConfig)
     dispatcher: DispatcherConfig = field(default_factory=DispatcherConfig)
     overrides: Mapping[str, RobotOverride] = field(default_factory=dict)
+    priorities: Priorities | None = field(default=None, compare=False)
 
     @classmethod
     def from_config(cls, config: Config, namespace: str = "") -> Expected:
         """The fleet of a configuration."""
-        overrides = config.fleet.overrides
-        return cls(config.robots, True, config.zones, namespace, config.robot, config.dispatcher, overrides)
+        overrides, told = config.fleet.overrides, Priorities(config)
+        return cls(config.robots, True, config.zones, namespace, config.robot, config.dispatcher, overrides, told)
 
     @classmethod
     def from_graph(cls, publishers: Iterable[Endpoint], namespace: str = "") -> Expected:
         """Whoever publishes a zone."""
         return cls(tuple(sorted(zone_publishers(publishers, namespace))), False, namespace=namespace)
+
+    def knows(self, kind: str, frame: str) -> bool:
+        """Whether what a zone or priority topic says is of the configuration; nothing is, and all if there is none.
+
+        A robot out of service tells an empty zone, and a dispatcher an empty priority while an emergency stop is on.
+        """
+        if not frame or not self.zones:
+            return True
+        if kind == "priority" and self.priorities is not None:
+            return self.priorities.read(frame) is not None
+        return frame in self.zones
 
     def topics(self) -> list[Topic]:
         """All topics of the interface."""
