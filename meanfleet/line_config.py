@@ -25,7 +25,7 @@ class LineConfig(Section):
     alignment: Finite = Field(10.0, description="r_l at s_g")
     alignment_width: Positive = Field(0.2, description="σ of r_l")
     effort: NonNegative = Field(5.0, description="cost of a move per length")
-    majority: float = Field(0.55, ge=0, le=1, description="share of the robots in the first cluster")
+    majority: float = Field(0.55, gt=0, lt=1, description="share of the robots in the first cluster")
     cluster_width: NonNegative = Field(0.18, description="standard deviation of a cluster")
     start_range: Positive = Field(1.0, description="the first s_g is uniform within ± this")
 

@@ -36,6 +36,8 @@ def test_the_shipped_file_says_every_default_and_is_the_papers_warehouse() -> No
         ({"line": {"moves": [0.1, 0.0]}}, "first of the moves must be 0"),
         ({"line": {"start_range": 3.0}}, "start_range is beyond limit"),
         ({"line": {"discount": 1.0}}, "key 'line.discount'"),
+        ({"line": {"majority": 0.0}}, "key 'line.majority'"),
+        ({"line": {"majority": 1.0}}, "key 'line.majority'"),
         ({"polled": [0]}, "from 1 to line.robots = 500"),
         ({"polled": [501]}, "from 1 to line.robots = 500"),
         ({"learning": {"algorithm": "sac"}}, "key 'learning.algorithm'"),

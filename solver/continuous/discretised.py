@@ -23,6 +23,7 @@ from ..surrogate import KRobotSystem
 from .rollouts import Decide, Robots
 from .warehouse import ContinuousWarehouse, IntArray
 
+EVEN = 1e-6  # S Σ p² − 1 from which on a start counts as spread evenly over the bins
 TOLERANCE = 1e-3  # of the value of Q_κ: far below what counting leaves open
 
 
@@ -113,11 +114,12 @@ def _start_priority(warehouse: ContinuousWarehouse) -> FloatArray:
 def _start_concentration(warehouse: ContinuousWarehouse) -> float:
     """The symmetric Dirichlet law with the start's mean of Σ p²: that of two bins with the clusters' shares.
 
-    Under Dirichlet(α, …, α) over S bins it is (α + 1)/(S α + 1).
+    Under Dirichlet(α, …, α) over S bins it is (α + 1)/(S α + 1), 1/S at least: two clusters alike on two bins would
+    need α = ∞, and have a large one.
     """
     share, bins = warehouse.majority, warehouse.bins
     squares = share**2 + (1 - share) ** 2
-    return (1 - squares) / (squares * bins - 1)
+    return (1 - squares) / max(squares * bins - 1, EVEN)
 
 
 @dataclass(frozen=True, eq=False)

@@ -78,6 +78,18 @@ def test_the_start_has_the_spread_of_two_clusters(game: Game) -> None:
     assert squares.mean() == pytest.approx(0.55**2 + 0.45**2, abs=4 * squares.std() / np.sqrt(len(squares)))
 
 
+def test_two_clusters_alike_on_two_bins_are_an_even_start() -> None:
+    """No Dirichlet law has as little spread as none; a sharp one stands for it, and the bins are solved and played."""
+    line = ContinuousWarehouse(robots=20, targets=(-1.0, 1.0), majority=0.5)
+    robots = Toward(line, 0.075)
+    game = estimated_game(line, robots, Exploration(fleets=50), seed=1)
+    shares = np.random.default_rng(3).dirichlet(game.start_concentration, 1000)
+    assert shares == pytest.approx(0.5, abs=0.01)
+    solved = solve_bins(game, 4)
+    assert np.isfinite(solved.q).all()
+    assert np.isfinite(roll(line, Filtering(line, solved, 2), robots, 20, 10, seed=2).returns).all()
+
+
 def test_too_little_simulation_is_refused() -> None:
     with pytest.raises(UserError, match="simulate more"):
         estimated_game(PAPER, ROBOTS, Exploration(fleets=1, horizon=1), seed=1)
