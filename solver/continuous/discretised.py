@@ -23,6 +23,7 @@ from ..surrogate import KRobotSystem
 from .rollouts import Decide, Robots
 from .warehouse import ContinuousWarehouse, IntArray
 
+COUNTING = 101  # stream apart from those of rollouts: seeds are padded with zeros, so `seed` alone is one of theirs
 EVEN = 1e-6  # S Σ p² − 1 from which on a start counts as spread evenly over the bins
 TOLERANCE = 1e-3  # of the value of Q_κ: far below what counting leaves open
 
@@ -67,7 +68,7 @@ class Counts:
 
 def explore(warehouse: ContinuousWarehouse, robots: Robots, how: Exploration, seed: int) -> Counts:
     """Simulate and count."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng([seed, 0, COUNTING])
     counts = Counts(warehouse.bins)
     s, places = warehouse.start(how.fleets, rng)
     a = rng.integers(warehouse.bins, size=how.fleets)

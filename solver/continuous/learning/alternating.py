@@ -28,6 +28,7 @@ from .updates import ascend, fit_critic, fit_dispatcher, natural_step
 
 Progress = Callable[[str], None]
 WEIGHTS, DISPATCHER, ROBOTS = range(3)  # random streams apart from each other
+NAMING = 102  # stream of the fleets whose mode is named, apart from those that returns are measured on
 SCREEN = (60, 50)  # fleets and ticks that decide which of several runs stays
 
 
@@ -58,7 +59,8 @@ class Learned:
 
     def accuracy(self, warehouse: ContinuousWarehouse, fleets: int, seed: int) -> float:
         """Share of new fleets whose true mode the dispatcher names from k of their robots."""
-        seen, modes = labelled_samples(warehouse, self.k, fleets, np.random.default_rng(seed))
+        rng = np.random.default_rng([seed, 0, NAMING])
+        seen, modes = labelled_samples(warehouse, self.k, fleets, rng)
         return float((logits(self.dispatcher, seen).argmax(axis=1) == modes).mean())
 
 

@@ -15,6 +15,7 @@ from meanfleet.solver.continuous.discretised import (
     Memoryless,
     Solved,
     estimated_game,
+    explore,
     solve_bins,
 )
 from meanfleet.solver.continuous.rollouts import roll
@@ -76,6 +77,21 @@ def test_the_start_has_the_spread_of_two_clusters(game: Game) -> None:
     shares = np.random.default_rng(3).dirichlet(game.start_concentration, 200_000)
     squares = (shares**2).sum(axis=1)
     assert squares.mean() == pytest.approx(0.55**2 + 0.45**2, abs=4 * squares.std() / np.sqrt(len(squares)))
+
+
+def test_fleets_that_are_counted_are_others_than_those_measured_with_the_same_seed() -> None:
+    starts: list[np.ndarray] = []
+
+    class Watched(ContinuousWarehouse):
+        def start(self, fleets: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+            found = super().start(fleets, rng)
+            starts.append(found[0])
+            return found
+
+    line = Watched(robots=10)
+    explore(line, ROBOTS, Exploration(fleets=20, horizon=1), seed=3)
+    roll(line, Hold(line), ROBOTS, 20, 1, seed=3)
+    assert not np.isin(*starts).any()
 
 
 def test_two_clusters_alike_on_two_bins_are_an_even_start() -> None:

@@ -211,6 +211,23 @@ def flat_policies(learned: alternating.Learned) -> np.ndarray:
     )
 
 
+def test_modes_are_named_on_other_fleets_than_returns_are_measured_on() -> None:
+    starts: list[np.ndarray] = []
+
+    class Watched(ContinuousWarehouse):
+        def start(self, fleets: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+            found = super().start(fleets, rng)
+            starts.append(found[0])
+            return found
+
+    line, rng = Watched(robots=12), np.random.default_rng(0)
+    dispatcher, robots = (plain(of.new_network(sizes, rng)) for sizes in ((5, 5), (2, 3)))
+    learned = alternating.Learned(2, dispatcher, robots, (), None)
+    learned.estimate(line, 20, 1, seed=3)
+    learned.accuracy(line, 20, seed=3)
+    assert not np.isin(*starts).any()
+
+
 def test_a_killed_run_goes_on_as_if_nothing_had_been(tmp_path: Path) -> None:
     whole = alternating.learn(LINE, 2, TINY, seed=3)
     file = tmp_path / "run.npz"
