@@ -36,11 +36,6 @@ class Service:
         """Who takes no part [robot]."""
         return self._excluded | self._empty
 
-    @property
-    def excluded(self) -> NDArray[np.bool_]:
-        """Whom an operator has excluded [robot]."""
-        return self._excluded
-
     def exclude(self, names: Collection[str]) -> None:
         """Those, and nobody else, are excluded."""
         self._excluded = np.array([name in names for name in self.names], dtype=bool)
