@@ -5,7 +5,8 @@
 Every cell runs the whole graph of processes over DDS: PyBullet's rigid bodies, n robots with their own topics, the
 dispatcher with a belief, the monitor; tick 1 s, real time. k = n listens to every robot all the time. CPU is in cores;
 bytes are the zones' messages without DDS headers. The loss compares each decision with that of a dispatcher that knows
-where every robot is. One cell after the other; run it on a machine that does nothing else.
+where every robot is, by its own Q; what decisions earn, on many seeds, is in bench/decisions.py. One cell after the
+other; run it on a machine that does nothing else.
 """
 
 from __future__ import annotations
@@ -50,9 +51,9 @@ def header() -> str:
     cpu = " ".join(f"{name[:5]:>5}" for name in PARTS)
     return (
         f"{'':>27} {'gather [ms]':>11} {'into dispatcher':>17} {'cores':^23} {'MiB':^23} {'real':>6} "
-        f"{'decisions':>21}\n"
+        f"{'decisions':>21} {'reward':>8}\n"
         f"{'n':>5} {'k':>5} {'ticks':>6} {'complete':>8} {'p50':>5} {'p99':>5} {'msg/s':>8} {'byte/s':>8} "
-        f"{cpu} {cpu} {'time':>6} {'agree':>6} {'loss':>14}"
+        f"{cpu} {cpu} {'time':>6} {'agree':>6} {'loss':>14} {'per tick':>8}"
     )
 
 
@@ -65,7 +66,7 @@ def line(row: dict[str, Any]) -> str:
         f"{row['n']:>5} {row['k']:>5} {row['ticks']:>6} {row['complete']:>8.1%} {1e3 * row['gather_p50']:>5.0f} "
         f"{1e3 * row['gather_p99']:>5.0f} {row['messages_per_second']:>8.1f} {row['bytes_per_second']:>8.0f} "
         f"{cpu} {memory} {row['real_time_factor']:>6.3f} {row['agreement']:>6.0%} "
-        f"{row['loss']:>6.3f} ± {row['loss_error']:.3f}"
+        f"{row['loss']:>6.3f} ± {row['loss_error']:.3f} {row['reward']:>8.2f}"
     )
 
 

@@ -62,7 +62,9 @@ class RobotConfig(Section):
     goals: GoalWay = Field(
         "topic", description="<robot>/goal_pose, or the action <robot>/navigate_to_pose, which needs nav2_msgs"
     )
-    goal_timeout: Positive | None = Field(None, description="[s] until a goal not reached is sent again; None: never")
+    goal_timeout: Positive | None = Field(
+        None, description="[s] until a goal not reached is sent again; None: if it failed"
+    )
     goal_tolerance: Positive = Field(0.75, description="[m] from the slot at which a goal counts as reached")
     cancel_on_stop: bool = Field(False, description="a node that stops sends robots that drive to where they are")
 

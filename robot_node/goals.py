@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 NONE = -1
 PAUSE = 1.0  # [s, ROS time] from a goal's first failure until it is sent again; doubled with each in a row
 DOUBLINGS = 20  # at most, or the pause would exceed any float
+LONGEST = 60.0  # [s, ROS time] pause where there is no timeout
 Goal = float
 """Where a robot is to go: the index of a zone, or a place on a line."""
 
@@ -25,7 +26,7 @@ class Goals:
 
     Args:
         slots: float64 [robot, zone, (x, y, yaw)], in [m, m, rad], frame `map`.
-        timeout: [s, ROS time] until a goal that was not reached is due again; None: never.
+        timeout: [s, ROS time] until a goal that was not reached is due again; None: only if it failed.
         tolerance: [m] from the slot within which it is reached.
     """
 
@@ -47,11 +48,11 @@ class Goals:
 
     def fail(self, robot: int, now: float) -> None:
         """The navigation rejected the goal, or gave it up: it is due again after a pause, at most the timeout."""
-        if self._zone[robot] == NONE or self.timeout is None:
+        if self._zone[robot] == NONE:
             return
         pause = PAUSE * 2.0 ** min(self._failures[robot], DOUBLINGS)
         self._failures[robot] += 1
-        self._since[robot], self._wait[robot] = now, min(pause, self.timeout)
+        self._since[robot], self._wait[robot] = now, min(pause, self.timeout or LONGEST)
 
     def reach(self, robot: int) -> None:
         """The navigation says that the goal is reached."""
@@ -68,10 +69,9 @@ class Goals:
 
         A clock that jumped back to before a goal was sent makes it due as well.
         """
-        if self.timeout is None:
-            return []
         waited = now - self._since
-        due = np.flatnonzero((self._zone != NONE) & ((waited >= self._wait) | (waited < 0)))
+        late = (waited >= self._wait) | ((waited < 0) & np.isfinite(self._wait))
+        due = np.flatnonzero((self._zone != NONE) & late)
         return list(zip(due.tolist(), self._zone[due].tolist(), strict=True))
 
     def drop(self, robots: Iterable[int] | None = None) -> list[int]:

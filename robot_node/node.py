@@ -256,9 +256,7 @@ class RobotNode(ManagedNode):
                 self.goals.fail(robot, self.ros_time())
 
     def _send_again(self) -> None:
-        """Goals not reached in time: rejected, lost, or the robot is stuck."""
-        if self.config.robot.goal_timeout is None:
-            return
+        """Goals that failed, or were not reached in time: lost, or the robot is stuck."""
         self.goals.look(self.team.xy)
         overdue = self.goals.overdue(self.ros_time())
         self.sent_again += len(overdue)
@@ -291,10 +289,11 @@ class RobotNode(ManagedNode):
 
     def _report_zones(self) -> None:
         out = self.service.out
+        self.outlets.withdraw(self.service.newly_excluded())
         if (out != self.team.out).any():
             gone = self.team.withdraw(out)
-            driving = self.goals.drop(gone)
-            self.outlets.withdraw(robot for robot in driving if self.service.excluded[robot])
+            self.goals.drop(gone)
+            self.outlets.keep_back(gone)
             for robot in gone:
                 self.zone_publishers[robot].publish(zone_header("", self.ros_time()))
             said = ", ".join(f"{name} ({why})" for name, why in self.service.reasons.items())

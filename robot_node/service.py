@@ -27,6 +27,7 @@ class Service:
         self.back = min(self.low + STEP, 1.0) if back is None else back
         self.odd: dict[str, int] = {}
         self._excluded = np.zeros(len(self.names), dtype=bool)
+        self._told = self._excluded
         self._share = np.full(len(self.names), np.nan)
         self._empty = np.zeros(len(self.names), dtype=bool)
 
@@ -35,14 +36,15 @@ class Service:
         """Who takes no part [robot]."""
         return self._excluded | self._empty
 
-    @property
-    def excluded(self) -> NDArray[np.bool_]:
-        """Whom an operator has excluded [robot]."""
-        return self._excluded
-
     def exclude(self, names: Collection[str]) -> None:
         """Those, and nobody else, are excluded."""
         self._excluded = np.array([name in names for name in self.names], dtype=bool)
+
+    def newly_excluded(self) -> list[int]:
+        """Robots excluded since this was last asked, whether they were in service or not."""
+        new = np.flatnonzero(self._excluded & ~self._told).tolist()
+        self._told = self._excluded
+        return new
 
     def charge(self, robot: int, share: float) -> None:
         """A battery's charge, 0 to 1. NaN, which stands for unknown, and what is no share change nothing."""

@@ -136,7 +136,13 @@ class Team:
         Localisation such as AMCL publishes when the robot has moved, so its silence says that it has not. That is
         believed for `hold` [s] after the last pose: one that hangs looks the same.
         """
-        silent = np.asarray(alive, dtype=np.bool_) & (self.seen < now) & (now - self.posed <= hold)
+        alive = np.asarray(alive, dtype=np.bool_)
+        ahead = alive & (
+            self.seen > now + self.heartbeat
+        )  # of a clock that has jumped back since: the hold starts anew
+        self.posed[ahead] = self.seen[ahead] = now
+        self._moved[ahead] = True
+        silent = alive & (self.seen < now) & (now - self.posed <= hold)
         self.seen[silent] = now
         self._moved[silent] = True
 

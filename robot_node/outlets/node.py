@@ -46,6 +46,9 @@ class Outlet(Protocol):
     def withdraw(self) -> None:
         """Take the goal back, where that can be done without sending another."""
 
+    def keep_back(self) -> None:
+        """Do not send what has not been sent yet."""
+
     def forget(self) -> None:
         """What was sent does not count any more: outcomes of it are not told."""
 
@@ -81,6 +84,9 @@ class TopicOutlet:
 
     def withdraw(self) -> None:
         """A topic takes nothing back."""
+
+    def keep_back(self) -> None:
+        """Nothing waits."""
 
     def forget(self) -> None:
         """Nothing is told anyway."""
@@ -144,9 +150,14 @@ class Outlets:
         self._now[robot].stay(self._goal(pose, stamp))
 
     def withdraw(self, robots: Iterable[int]) -> None:
-        """Take goals back, where navigations can be told so."""
+        """Take goals back, where navigations can be told so: also those sent in another mode."""
         for robot in robots:
-            self._now[robot].withdraw()
+            self._real[robot].withdraw()
+
+    def keep_back(self, robots: Iterable[int]) -> None:
+        """Do not send goals that still wait for their navigation."""
+        for robot in robots:
+            self._real[robot].keep_back()
 
     def forget(self) -> None:
         """What was sent to anybody does not count any more."""

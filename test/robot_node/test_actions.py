@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,24 +45,28 @@ def nav2_msgs(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 class Scene:
-    """Two robots that go round for ever, one of which takes its goals as an action; the test is their dispatcher."""
+    """Two robots that go round for ever, one of which takes its goals as an action; the test is their dispatcher.
 
-    def __init__(self, processes: Processes, path: str) -> None:
+    `acting` is the robot whose navigation offers the action, and whose log is read.
+    """
+
+    def __init__(self, processes: Processes, path: str, acting: str = ACTING) -> None:
+        self.acting = acting
         processes.environment["PYTHONPATH"] = os.pathsep.join(filter(None, (processes.environment["PYTHONPATH"], path)))
         self.processes, self.listener = processes, Listener(processes.domain)
         fleet = {"prefix": "amr_", "count": 2, "overrides": {ACTING: {"goals": "action"}}}
-        robot = {"goal_timeout": 1000.0, "priority_timeout": 1e6}
+        robot = {"goal_timeout": None, "priority_timeout": 1e6}
         self.standins = StandIns(processes, {"fleet": fleet, "robot": robot}, factor=8.0)
         self.policy = hand_made_policy(self.standins.config, processes.folder / "policy.npz", onward=1.0)
         self.steer = self.listener.node.create_publisher(Header, "priority_zone", LATCHED)
         self.panel = self.listener.node.create_publisher(Bool, "estop", LATCHED)
         self.topic = {name: self.listener.hear(PoseStamped, f"{name}/goal_pose", GOAL) for name in (ACTING, TOLD)}
         self.ticks = itertools.count(1)
-        self.parts: list[Any] = [self.standins.start({}, speed=1.0, scripts={ACTING: SCRIPT})]
+        self.parts: list[Any] = [self.standins.start({}, speed=1.0, scripts={acting: SCRIPT})]
 
-    def start_robots(self) -> Any:
-        given = {"config": str(self.standins.path), "policy": str(self.policy), "use_sim_time": True}
-        self.parts.append(self.processes.node(NODE, **given))
+    def start_robots(self, remaps: Mapping[str, str] | None = None, **given: Any) -> Any:
+        given |= {"config": str(self.standins.path), "policy": str(self.policy), "use_sim_time": True}
+        self.parts.append(self.processes.node(NODE, remaps, **given))
         return self.parts[-1]
 
     def tick(self) -> None:
@@ -75,12 +79,12 @@ class Scene:
 
         def told() -> str:
             logs = "\n".join(self.processes.output(part) for part in self.parts)
-            return f"{what}\n{self.standins.log(ACTING)[-12:]}\n{logs}"
+            return f"{what}\n{self.standins.log(self.acting)[-12:]}\n{logs}"
 
         return wait_for(condition, LIMIT, told, self.tick if steered else self.listener.spin)
 
     def count(self, what: str) -> int:
-        return sum(entry["what"] == what for entry in self.standins.log(ACTING))
+        return sum(entry["what"] == what for entry in self.standins.log(self.acting))
 
     def await_more(self, what: str) -> None:
         """Until the acting robot's log has another entry of a sort."""
@@ -97,7 +101,7 @@ class Scene:
         what = ("succeed", "abort", "canceled", "goal")
 
         def drives() -> bool:
-            last = [entry for entry in self.standins.log(ACTING) if entry["what"] in what][-1:]
+            last = [entry for entry in self.standins.log(self.acting) if entry["what"] in what][-1:]
             return bool(last and last[0].get("taken"))
 
         self.await_(drives, "a goal on its way")
@@ -152,6 +156,16 @@ def test_goals_by_action_are_sent_on_change_again_after_a_failure_and_cancelled(
     assert scene.listener.set_parameter("robots", "exclude", [ACTING]).successful
     scene.await_(lambda: scene.count("canceled") > before, "an excluded robot's goal, cancelled")
     assert scene.listener.set_parameter("robots", "exclude", [""]).successful
+
+    # Also one that does not count any more, for in mode advise the robot drives on and awaits a confirm.
+    scene.await_driving()
+    before = scene.count("canceled")
+    assert scene.listener.set_parameter("robots", "mode", "advise").successful
+    assert scene.listener.set_parameter("robots", "exclude", [ACTING]).successful
+    scene.await_(lambda: scene.count("canceled") > before, "a goal from before the change of mode, cancelled")
+    assert scene.listener.set_parameter("robots", "exclude", [""]).successful
+    assert scene.listener.set_parameter("robots", "mode", "run").successful
+
     scene.await_driving()
     before = scene.count("canceled")
     scene.change_state(Transition.TRANSITION_DEACTIVATE)
@@ -162,6 +176,30 @@ def test_goals_by_action_are_sent_on_change_again_after_a_failure_and_cancelled(
     robots.send_signal(signal.SIGTERM)
     assert robots.wait(timeout=30) == 0
     scene.await_(lambda: scene.count("canceled") > before, "the goal of a node that ends, cancelled")
+
+
+def test_a_remapped_action_is_cancelled_under_the_name_it_has(processes: Processes, nav2_msgs: str) -> None:
+    """The goals of one robot go to the navigation of the other, by a remapping of the action's name alone."""
+    scene = Scene(processes, nav2_msgs, acting=TOLD)
+    try:
+        scene.start_robots({f"{ACTING}/navigate_to_pose": f"{TOLD}/navigate_to_pose"}, robots=[ACTING])
+        scene.await_driving()
+        scene.panel.publish(Bool(data=True))
+        scene.await_(lambda: scene.count("canceled"), "a cancelled goal")
+    finally:
+        scene.listener.close()
+
+
+def test_goals_outlive_the_navigation_that_had_them(scene: Scene) -> None:
+    """It dies with a goal under way, and never answers; the next one of that name gets the goal."""
+    scene.start_robots()
+    scene.await_driving()
+    before = scene.standins.goals(ACTING)[-1]["goal"]
+    scene.parts[0].send_signal(signal.SIGTERM)
+    scene.parts[0].wait(timeout=30)
+    scene.parts.append(scene.standins.start({}, speed=1.0, scripts={ACTING: ["drive"] * 4}))
+    scene.await_(lambda: scene.count("goal"), "the goal again", steered=False)
+    assert scene.standins.goals(ACTING)[0]["goal"] == before
 
 
 def plain(message: Any) -> list[float]:

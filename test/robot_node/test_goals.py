@@ -13,7 +13,7 @@ from teams import make_team, stand
 
 from meanfleet.floor_config import FramesConfig
 from meanfleet.frames import Frames
-from meanfleet.robot_node.goals import Goals
+from meanfleet.robot_node.goals import LONGEST, Goals
 
 # Two robots, three zones; a robot's slots are 10 m apart.
 SLOTS = np.array([[(10.0 * zone, robot, 0.1 * zone) for zone in range(3)] for robot in range(2)])
@@ -121,11 +121,17 @@ def test_another_goal_begins_with_the_shortest_pause_and_failures_of_none_are_ig
     assert goals.overdue(1e9) == []
 
 
-def test_without_a_timeout_a_failed_goal_is_not_sent_again_either() -> None:
+def test_without_a_timeout_a_failed_goal_is_sent_again_all_the_same() -> None:
     goals = Goals(SLOTS, None, 0.5)
     goals.send(0, 1, 0.0)
-    goals.fail(0, 0.0)
-    assert goals.overdue(1e9) == []
+    for number in range(10):
+        goals.fail(0, 0.0)
+        pause = min(2.0**number, LONGEST)
+        assert goals.overdue(0.999 * pause) == []
+        assert goals.overdue(pause) == [(0, 1)]
+    assert goals.overdue(-5.0) == [(0, 1)], "by a clock that jumped back"
+    goals.send(0, 1, pause)
+    assert goals.overdue(1e9) == [], "until it fails again"
 
 
 # --- frames
@@ -204,6 +210,17 @@ def test_a_new_pose_starts_the_hold_anew() -> None:
         assert team.reports() == [(0, zone, start + 4.0)]
         team.keep([True], start + 6.0, 5.0)
         assert team.reports() == []
+
+
+def test_a_clock_that_jumps_back_does_not_silence_a_standing_robot() -> None:
+    """Its localisation lives and is silent: the last pose was true by the old clock, and still is."""
+    team = make_team(("a",), heartbeat=1.0)
+    stand(team, [1], 1000.0)
+    told = []
+    for half in range(1, 20):
+        team.keep([True], 5.0 + half / 2, 5.0)
+        told += team.reports()
+    assert told == [(0, 1, 5.5 + second) for second in range(6)], "for as long as a pose is held"
 
 
 def test_a_robot_never_seen_is_not_kept() -> None:

@@ -207,6 +207,19 @@ def test_reasons_name_robots_and_the_latest_list_of_excluded_counts() -> None:
     assert not service.out.any()
 
 
+def test_excluded_robots_are_new_once_in_service_or_not() -> None:
+    service = Service(ROBOTS, 0.2)
+    service.charge(0, 0.1)
+    service.exclude(["a", "c"])
+    assert service.newly_excluded() == [0, 2]
+    service.exclude(["c", "d"])
+    service.exclude(["c", "d"])
+    assert service.newly_excluded() == [3]
+    service.exclude(["a"])
+    assert service.newly_excluded() == [0]
+    assert service.newly_excluded() == []
+
+
 def test_a_given_list_takes_the_place_of_the_configurations() -> None:
     settled = config(exclude=["d", "b"])
     assert excluded(None, settled) == excluded((), settled) == ("b", "d")

@@ -1,7 +1,8 @@
 """One robot's goals as an action: nav2_msgs/action/NavigateToPose, which need not be installed otherwise.
 
     send ──► (no server yet: waiting) ──► asked ──► accepted ──► reached, failed, or cancelled by somebody
-                                            └─► rejected: failed
+                          ▲                 │ └─► rejected: failed
+                          └── server gone ──┘
 
 A new goal takes the place of the one before, as Nav2 has it, without a cancel in between: robots need not brake.
 Standing is a cancel. In an emergency it is one of all goals of that action server, whoever sent them; that reaches also
@@ -19,6 +20,7 @@ from uuid import uuid4
 
 from action_msgs.msg import GoalStatus
 from action_msgs.srv import CancelGoal
+from rclpy.action import get_action_client_names_and_types_by_node
 from rclpy.type_support import check_for_type_support
 from rosidl_generator_py.import_type_support_impl import UnsupportedTypeSupport
 from unique_identifier_msgs.msg import UUID
@@ -65,14 +67,25 @@ class ActionOutlet:
     def __init__(self, node: ManagedNode, action: str, kind: Any) -> None:
         self._kind = kind
         self._client = node.act_on(kind, action)
-        self._canceller = node.ask(CancelGoal, f"{action}/_action/cancel_goal")
+        self._canceller = node.ask(CancelGoal, f"{self._name(node, action)}/_action/cancel_goal")
+        self._latest = b""  # id of the goal sent last, until it is cancelled
         self._cancelled: Any = None  # the answer to the last cancel
         self._last: Any = None  # what it asked for
         self._asked: deque[tuple[bytes, Any]] = deque(maxlen=ASKED)  # goals without an answer yet
         self._rest()
 
+    @staticmethod
+    def _name(node: ManagedNode, action: str) -> str:
+        """The name the client really has: not every rcl remaps actions, and all remap the services they consist of."""
+        known = {
+            name for name, _ in get_action_client_names_and_types_by_node(node, node.get_name(), node.get_namespace())
+        }
+        remapped = node.resolve_topic_name(action)
+        return remapped if remapped in known else node.resolve_topic_name(action, only_expand=True)
+
     def _rest(self, unwanted: bool = False) -> None:
         self._goal: Any = None  # waits for the server
+        self._sent: Any = None  # the goal that counts, until its outcome is known
         self._own = b""  # id of the goal that counts
         self._handle: Any = None  # the same once it is accepted
         self._result: Any = None  # its result's future
@@ -99,11 +112,15 @@ class ActionOutlet:
         self.withdraw()
 
     def withdraw(self) -> None:
-        """Cancel the goal that counts."""
-        own = self._own
+        """Cancel the goal that was sent last, whether it still counts or not."""
+        latest, self._latest = self._latest, b""
         self._rest(unwanted=True)
-        if own:
-            self._cancel_one(own)
+        if latest:
+            self._cancel_one(latest)
+
+    def keep_back(self) -> None:
+        """What has not been sent will not be."""
+        self._goal = self._sent = None
 
     def forget(self) -> None:
         """No goal counts; what was sent goes on."""
@@ -125,7 +142,10 @@ class ActionOutlet:
                 outcome = self._hear(goal, answer.result()) or outcome
         if self._result is not None and self._result.done():
             outcome = OUTCOMES.get(self._result.result().status, outcome)
-            self._result = self._handle = None
+            self._result = self._handle = self._sent = None
+            self._latest = b""
+        if self._sent is not None and not self._client.server_is_ready():
+            self.send(self._sent)  # it died with the goal, and will not answer: the goal waits for the next
         return outcome
 
     def settle(self, deadline: float) -> None:
@@ -143,10 +163,10 @@ class ActionOutlet:
     def _ask(self) -> None:
         if self._goal is None or not self._client.server_is_ready():
             return
-        self._own = uuid4().bytes
+        self._own = self._latest = uuid4().bytes
         request = self._kind.Goal(pose=self._goal)
         self._asked.append((self._own, self._client.send_goal_async(request, goal_uuid=UUID(uuid=list(self._own)))))
-        self._goal = None
+        self._sent, self._goal = self._goal, None
 
     def _hear(self, goal: bytes, handle: Any) -> Outcome | None:
         """An answer to a request: of the goal that counts, or of one whose time has passed."""
@@ -155,6 +175,7 @@ class ActionOutlet:
                 self._cancel_one(goal)
             return None
         if not handle.accepted:
+            self._sent = None
             return Outcome.FAILED
         self._handle, self._result = handle, handle.get_result_async()
         return None
