@@ -83,13 +83,13 @@ def figure(rows: list[dict[str, Any]], path: Path) -> None:
         ("messages", "messages into the dispatcher [1/s]", lambda row: row["messages_per_second"]),
         ("cpu", "the dispatcher's CPU [cores]", lambda row: row["processes"]["dispatcher"]["cpu"]),
     )
-    for axes, (_, label, value) in zip(drawing.subplots(1, 3), panels, strict=True):
+    for axes, (key, label, value) in zip(drawing.subplots(1, 3), panels, strict=True):
         for k in sorted({row["k"] for row in rows if row["k"] < row["n"]}):
             points = sorted((row["n"], value(row)) for row in rows if row["k"] == k and row["k"] < row["n"])
             axes.plot(*zip(*points, strict=True), marker="o", label=f"k = {k}")
         points = sorted((row["n"], value(row)) for row in rows if row["k"] == row["n"])
         axes.plot(*zip(*points, strict=True), marker="s", color="black", linestyle="--", label="all n")
-        axes.set(xscale="log", yscale="log", xlabel="robots n", title=label)
+        axes.set(xscale="log", yscale="linear" if key == "cpu" else "log", xlabel="robots n", title=label)
         axes.set_xticks(sizes := sorted({row["n"] for row in rows}), [str(n) for n in sizes])
         axes.minorticks_off()
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))

@@ -20,7 +20,7 @@ from uuid import uuid4
 
 from action_msgs.msg import GoalStatus
 from action_msgs.srv import CancelGoal
-from rclpy.action import get_action_client_names_and_types_by_node
+from rclpy.action.graph import get_action_client_names_and_types_by_node
 from rclpy.type_support import check_for_type_support
 from rosidl_generator_py.import_type_support_impl import UnsupportedTypeSupport
 from unique_identifier_msgs.msg import UUID
