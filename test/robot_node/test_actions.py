@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,10 +47,18 @@ def nav2_msgs(tmp_path_factory: pytest.TempPathFactory) -> str:
 class Scene:
     """Two robots that go round for ever, one of which takes its goals as an action; the test is their dispatcher.
 
-    `acting` is the robot whose navigation offers the action, and whose log is read.
+    `acting` is the robot whose navigation offers the action, with that `script`, and whose log is read; `speed` is
+    theirs [m/s].
     """
 
-    def __init__(self, processes: Processes, path: str, acting: str = ACTING) -> None:
+    def __init__(
+        self,
+        processes: Processes,
+        path: str,
+        acting: str = ACTING,
+        script: Sequence[str] = SCRIPT,
+        speed: float = 1.0,
+    ) -> None:
         self.acting = acting
         processes.environment["PYTHONPATH"] = os.pathsep.join(filter(None, (processes.environment["PYTHONPATH"], path)))
         self.processes, self.listener = processes, Listener(processes.domain)
@@ -62,7 +70,7 @@ class Scene:
         self.panel = self.listener.node.create_publisher(Bool, "estop", LATCHED)
         self.topic = {name: self.listener.hear(PoseStamped, f"{name}/goal_pose", GOAL) for name in (ACTING, TOLD)}
         self.ticks = itertools.count(1)
-        self.parts: list[Any] = [self.standins.start({}, speed=1.0, scripts={acting: SCRIPT})]
+        self.parts: list[Any] = [self.standins.start({}, speed=speed, scripts={acting: script})]
 
     def start_robots(self, remaps: Mapping[str, str] | None = None, **given: Any) -> Any:
         given |= {"config": str(self.standins.path), "policy": str(self.policy), "use_sim_time": True}
@@ -179,8 +187,11 @@ def test_goals_by_action_are_sent_on_change_again_after_a_failure_and_cancelled(
 
 
 def test_a_remapped_action_is_cancelled_under_the_name_it_has(processes: Processes, nav2_msgs: str) -> None:
-    """The goals of one robot go to the navigation of the other, by a remapping of the action's name alone."""
-    scene = Scene(processes, nav2_msgs, acting=TOLD)
+    """The goals of one robot go to the navigation of the other, by a remapping of the action's name alone.
+
+    That one has a metre to go, and does not get there: it has no second goal, for the first robot stays where it is.
+    """
+    scene = Scene(processes, nav2_msgs, acting=TOLD, script=["drive"], speed=1e-3)
     try:
         scene.start_robots({f"{ACTING}/navigate_to_pose": f"{TOLD}/navigate_to_pose"}, robots=[ACTING])
         scene.await_driving()
@@ -190,16 +201,21 @@ def test_a_remapped_action_is_cancelled_under_the_name_it_has(processes: Process
         scene.listener.close()
 
 
-def test_goals_outlive_the_navigation_that_had_them(scene: Scene) -> None:
+def test_goals_outlive_the_navigation_that_had_them(processes: Processes, nav2_msgs: str) -> None:
     """It dies with a goal under way, and never answers; the next one of that name gets the goal."""
-    scene.start_robots()
-    scene.await_driving()
-    before = scene.standins.goals(ACTING)[-1]["goal"]
-    scene.parts[0].send_signal(signal.SIGTERM)
-    scene.parts[0].wait(timeout=30)
-    scene.parts.append(scene.standins.start({}, speed=1.0, scripts={ACTING: ["drive"] * 4}))
-    scene.await_(lambda: scene.count("goal"), "the goal again", steered=False)
-    assert scene.standins.goals(ACTING)[0]["goal"] == before
+    script = ["drive"] * 4
+    scene = Scene(processes, nav2_msgs, script=script, speed=1e-3)
+    try:
+        scene.start_robots()
+        scene.await_driving()
+        before = scene.standins.goals(ACTING)[-1]["goal"]
+        scene.parts[0].send_signal(signal.SIGTERM)
+        scene.parts[0].wait(timeout=30)
+        scene.parts.append(scene.standins.start({}, speed=1e-3, scripts={ACTING: script}))
+        scene.await_(lambda: scene.count("goal"), "the goal again", steered=False)
+        assert scene.standins.goals(ACTING)[0]["goal"] == before
+    finally:
+        scene.listener.close()
 
 
 def plain(message: Any) -> list[float]:
