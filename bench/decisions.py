@@ -18,7 +18,7 @@ from typing import Any
 
 import joblib
 import numpy as np
-from fleet import CONFIG, policy
+from fleet import CONFIG, POLLED, numbers, policy
 from measuring import machine
 from numpy.typing import NDArray
 from rich.progress import track
@@ -65,7 +65,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="3 seeds of 100 ticks")
     parser.add_argument("--n", type=int, default=1000)
-    parser.add_argument("--k", default="1,5,20,50", help="beside n itself")
+    parser.add_argument("--k", type=numbers, default=POLLED, help="beside n itself")
     parser.add_argument("--observers", default="dirichlet,particle")
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--ticks", type=int, default=300)
@@ -74,10 +74,12 @@ def main() -> int:
     given = parser.parse_args()
     if given.quick:
         given.seeds, given.ticks = 3, 100
+    if given.seeds < 2:
+        parser.error("--seeds: expected at least 2, or errors cannot be told")
     config = Config.from_yaml(CONFIG)
     bundle = PolicyBundle.load(policy(config))
     config = config.with_robots(given.n)
-    polled = [int(k) for k in given.k.split(",") if int(k) < given.n]
+    polled = [k for k in given.k if k < given.n]
     kinds = [(config.dispatcher.observer, given.n), *((o, k) for o in given.observers.split(",") for k in polled)]
     jobs = [(*kind, given.ticks, seed) for kind in kinds for seed in range(given.seeds)]
     runs = joblib.Parallel(given.workers, return_as="generator")(

@@ -101,8 +101,8 @@ def main() -> int:
     """Measure, print, and write JSON and figure if asked."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="n = 10 and 100, k = 1, 20 and n, 15 ticks")
-    parser.add_argument("--n", type=_numbers, default=SIZES)
-    parser.add_argument("--k", type=_numbers, default=POLLED, help="beside n itself")
+    parser.add_argument("--n", type=numbers, default=SIZES)
+    parser.add_argument("--k", type=numbers, default=POLLED, help="beside n itself")
     parser.add_argument("--ticks", type=int, default=60)
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--figure", type=Path, metavar="FILE")
@@ -124,7 +124,8 @@ def main() -> int:
     return 0
 
 
-def _numbers(text: str) -> tuple[int, ...]:
+def numbers(text: str) -> tuple[int, ...]:
+    """Of a list with commas."""
     return tuple(int(part) for part in text.split(","))
 
 

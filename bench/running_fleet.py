@@ -137,10 +137,10 @@ def decisions(run: Trajectory, bundle: PolicyBundle) -> dict[str, Any]:
     model = bundle.filtering
     if model is None:
         return {}
-    zones_there = bundle.game.zones
+    zone_count = bundle.game.zones
     losses = np.array(
         [
-            _loss(model.values(s, np.bincount(zones, minlength=zones_there) + 1e-9, "interpolated"), a)
+            _loss(model.values(s, np.bincount(zones, minlength=zone_count) + 1e-9, "interpolated"), a)
             for s, a, zones in zip(run.priority.tolist(), run.dispatch.tolist(), run.zones, strict=True)
         ]
     )

@@ -137,9 +137,7 @@ class Team:
         believed for `hold` [s] after the last pose: one that hangs looks the same.
         """
         alive = np.asarray(alive, dtype=np.bool_)
-        ahead = alive & (
-            self.seen > now + self.heartbeat
-        )  # of a clock that has jumped back since: the hold starts anew
+        ahead = alive & (self.seen > now + self.heartbeat)  # true by a clock that jumped back: the hold starts anew
         self.posed[ahead] = self.seen[ahead] = now
         self._moved[ahead] = True
         silent = alive & (self.seen < now) & (now - self.posed <= hold)
