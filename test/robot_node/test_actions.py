@@ -14,6 +14,7 @@ from processes import Listener, Processes, wait_for
 
 pytest.importorskip("rclpy", reason="needs ROS 2 (wheels or an installation)")
 
+from action_msgs.srv import CancelGoal
 from fleets import hand_made_policy
 from geometry_msgs.msg import PoseStamped
 from lifecycle_msgs.msg import Transition
@@ -76,6 +77,14 @@ class Scene:
         given |= {"config": str(self.standins.path), "policy": str(self.policy), "use_sim_time": True}
         self.parts.append(self.processes.node(NODE, remaps, **given))
         return self.parts[-1]
+
+    def kill_navigation(self) -> None:
+        """Kill all stand-ins, a group of processes: no goal gets an answer. Until DDS knows it, which takes a lease."""
+        client = self.listener.node.create_client(CancelGoal, f"{self.acting}/navigate_to_pose/_action/cancel_goal")
+        wait_for(client.service_is_ready, LIMIT, "the navigation", self.listener.spin)
+        os.killpg(self.parts[0].pid, signal.SIGKILL)
+        wait_for(lambda: not client.service_is_ready(), LIMIT, "the navigation's end", self.listener.spin)
+        (self.processes.folder / f"{self.acting}.jsonl").unlink()  # the next one's log is not to be taken for this
 
     def tick(self) -> None:
         """Another tick of a dispatcher, and what has come in."""
@@ -209,8 +218,7 @@ def test_goals_outlive_the_navigation_that_had_them(processes: Processes, nav2_m
         scene.start_robots()
         scene.await_driving()
         before = scene.standins.goals(ACTING)[-1]["goal"]
-        scene.parts[0].send_signal(signal.SIGTERM)
-        scene.parts[0].wait(timeout=30)
+        scene.kill_navigation()
         scene.parts.append(scene.standins.start({}, speed=1e-3, scripts={ACTING: script}))
         scene.await_(lambda: scene.count("goal"), "the goal again", steered=False)
         assert scene.standins.goals(ACTING)[0]["goal"] == before
