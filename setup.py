@@ -50,7 +50,7 @@ PACKAGES = (
     "meanfleet.robot_node.outlets.action",
 )
 
-CONFIGS = ("yaml", "rviz", "foxglove.json")
+CONFIGS = ("yaml", "rviz", "foxglove.json", "xml")
 CONTINUOUS = ["jax>=0.4.30", "optax>=0.2.2"]
 FEDERATED = ["scikit-learn>=1.3"]
 DASK = ["dask>=2024.5", "distributed>=2024.5"]

@@ -27,7 +27,8 @@ Parameters, those with * changing between two ticks (`ros2 param set /dispatcher
     mode* (string, ""): shadow, advise or run; empty: as the configuration says.
     exclude* (string[], []): robots that are not polled; empty: as the configuration says; ['']: none.
     checkpoint (string, ""): file in which the state is kept; an existing one is resumed.
-    startup_timeout (double, 20): [s, wall] to wait for all robots before the first tick.
+    startup_timeout (double, 20): [s, wall] to wait for all robots before the first tick; some of those found are then
+        asked, for 3 s at most, whether they are heard.
     autostart (bool, true): configure and activate itself; false: wait for a lifecycle manager.
 
 Subscribes: <robot>/zone (std_msgs/Header), k of them per tick, latched; estop (std_msgs/Bool, latched).
@@ -66,6 +67,7 @@ from .gather import Gather
 from .holding import Holding
 from .lines import Lines
 from .parameters import PARAMETERS, dispatcher_from
+from .rehearsal import Rehearsal
 from .report import Ledger, tick_report
 from .schedule import Due, Schedule
 
@@ -89,6 +91,7 @@ class DispatcherNode(ManagedNode):
         super().__init__("dispatcher", PARAMETERS, stopped)
         self.priority = SolePublisher(self, Header, _topic("run"), LATCHED, "another dispatcher", stopped)
         self.lines = Lines(self._subscribe, self.destroy_subscription, self._store)
+        self.rehearsal: Rehearsal | None = None
         self.gather: Gather | None = None
         self.checkpoint: Checkpoint | None = None
         self.stop = Stop()
@@ -123,6 +126,7 @@ class DispatcherNode(ManagedNode):
             self._end_gather()
             self.ledger.note("skipped")
         self.lines.close()
+        self.rehearsal = None
         self.priority.leave()
 
     def release(self) -> None:
@@ -185,15 +189,27 @@ class DispatcherNode(ManagedNode):
         self.diagnostics.publish(diagnostics("dispatcher clock", "error", text, {"still": still}, self.ros_time()))
 
     def _wait_for_robots(self) -> float:
-        """Count the robots whose zone topic has a publisher; begin when all have, or the time is up."""
+        """Count the robots whose zone topic has a publisher; when all have, or the time is up, listen to some."""
+        if self.rehearsal is not None:
+            return self._rehearse(self.rehearsal)
         expected = [name for name in self.config.robots if name not in self.dispatcher.excluded]
-        seen = sum(self.count_publishers(f"{name}/zone") > 0 for name in expected)
-        if seen == len(expected) or time.monotonic() > self.deadline:
-            self.started = True
-            self.get_logger().info(f"{seen} of {len(expected)} robots found, first tick follows")
+        found = [name for name in expected if self.count_publishers(f"{name}/zone") > 0]
+        if len(found) == len(expected) or time.monotonic() > self.deadline:
+            self.get_logger().info(f"{len(found)} of {len(expected)} robots found")
+            self.rehearsal = Rehearsal(found, time.monotonic())
+            self.lines.ask(self.rehearsal.asked)
             return 0.0
-        self.get_logger().info(f"waiting for robots: {seen} of {len(expected)} found", throttle_duration_sec=2.0)
+        self.get_logger().info(f"waiting for robots: {len(found)} of {len(expected)} found", throttle_duration_sec=2.0)
         return 0.1
+
+    def _rehearse(self, rehearsal: Rehearsal) -> float:
+        if not rehearsal.done(time.monotonic()):
+            return WAIT
+        self.lines.end(keep=self.dispatcher.polls_all)
+        self.rehearsal, self.started = None, True
+        asked = len(rehearsal.asked)
+        self.get_logger().info(f"{asked - len(rehearsal.silent)} of {asked} asked were heard, first tick follows")
+        return 0.0
 
     def _begin(self, due: Due) -> None:
         if due.jumped:
@@ -213,6 +229,8 @@ class DispatcherNode(ManagedNode):
         return self.listen(Header, f"{name}/zone", callback, LATCHED, events=False)
 
     def _store(self, name: str, message: Any, count: int) -> None:
+        if self.rehearsal is not None:
+            self.rehearsal.hear(name)
         if self.gather is not None:
             zone, stamp = zone_sample(message, self.zone_index)
             ticks = max(round((self.stamp - stamp) / self.config.dispatcher.tick), 0)

@@ -67,6 +67,7 @@ from meanfleet.ros.node import DIAGNOSTICS, LATCHED, Signals, run
 from meanfleet.safety import SHADOW, Stop, excluded
 from meanfleet.safety.node import StopLine
 
+from .awaiting import awaited
 from .confirmation import Confirmation
 from .conversions import POSE_TYPES, planar_pose, pose_quality
 from .crew import check_mode, crew_of
@@ -80,6 +81,7 @@ from .service import Service
 FLUSH = 0.02  # [s, wall] between two looks at new positions
 LOOK = 0.1  # [s, wall] between two looks for a second dispatcher, and in a stop for robots that were not told
 CLASH_PERIOD = 1.0  # [s, wall] between two reports of one
+AWAIT_PERIOD = 5.0  # [s, wall] between two lines about what was never heard
 STOP_PERIOD = 1.0  # [s, wall] between two reports of an emergency stop
 PRIORITY = "priority_zone"
 
@@ -202,6 +204,7 @@ class RobotNode(ManagedNode):
     def act(self) -> float:
         """Report zones, act on a new priority, hold when there is none; but nothing of it while stopped."""
         now = time.monotonic()
+        self._say_what_is_awaited(now)
         self._hear_navigations()
         halted = self._halted(now)
         self._look(now)
@@ -218,6 +221,10 @@ class RobotNode(ManagedNode):
             self._watch_timeout()
         self._send_again()
         return FLUSH
+
+    def begin(self) -> None:
+        """Activate: whatever is needed should come soon."""
+        self.awaiting_told = time.monotonic()
 
     def pause(self) -> None:
         """Deactivate: robots that drive are sent to where they are, if the configuration says so."""
@@ -246,6 +253,15 @@ class RobotNode(ManagedNode):
             self.kept = now
             alive = [self.count_publishers(source.topic) > 0 for source in self.sources]
             self.team.keep(alive, now, settings.pose_hold)
+
+    def _say_what_is_awaited(self, now: float) -> None:
+        if now - self.awaiting_told < AWAIT_PERIOD:
+            return
+        self.awaiting_told = now
+        silent = [self.resolve_topic_name(self.sources[i].topic) for i in self.team.never_seen()]
+        missing = awaited(self.ros_time() > 0, silent, self.heard is not None)
+        if missing:
+            self.get_logger().warning(f"still waiting for {missing}")
 
     def _hear_navigations(self) -> None:
         for robot, outcome in self.outlets.look():

@@ -126,6 +126,10 @@ class Team:
         self.posed[robot] = self.seen[robot] = stamp
         self._moved[robot] = True
 
+    def never_seen(self) -> list[int]:
+        """Robots without any pose so far."""
+        return np.flatnonzero(np.isneginf(self.seen)).tolist()
+
     def refuse(self, robot: int, frame: str) -> None:
         """Note that a robot's pose came in a frame that is not known."""
         self._strange[robot] = frame

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from meanfleet.continuous_bundle import ContinuousBundle
 from meanfleet.solver import Game, solve
 
 ROOT = Path(__file__).resolve().parent.parent
+
+os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")  # of nodes in the tests' own process too
 
 # No test asserts how long something takes; the first call of a kernel compiles it.
 settings.register_profile("meanfleet", deadline=None)

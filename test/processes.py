@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from meanfleet.ros.leftovers import clear_half_made
+from meanfleet.ros.transport import RANGE, by_udp
 
 ROOT = Path(__file__).resolve().parent.parent
 MARK = "MEANFLEET_TEST_RUN"
@@ -69,14 +69,13 @@ class Processes:
     """Starts `python -m MODULE`, keeps the outputs, and can tell whether anything is left running."""
 
     def __init__(self) -> None:
-        clear_half_made()  # of processes that other tests killed: the test's own node would wait for it
         self._domain = Domain()
         self.domain = self._domain.number
         self.mark = uuid.uuid4().hex
         self.folder = Path(tempfile.mkdtemp(prefix="meanfleet-test-"))
         self.environment = os.environ | {
             "ROS_DOMAIN_ID": str(self.domain),
-            "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+            RANGE: "LOCALHOST",
             "PYTHONPATH": str(ROOT),
             MARK: self.mark,
         }
@@ -140,8 +139,9 @@ class Listener:
         from rclpy.executors import SingleThreadedExecutor
 
         self.context = rclpy.Context()
-        rclpy.init(context=self.context, domain_id=domain)
-        self.node = rclpy.create_node("listener", context=self.context)
+        with by_udp():
+            rclpy.init(context=self.context, domain_id=domain)
+            self.node = rclpy.create_node("listener", context=self.context)
         self.executor = SingleThreadedExecutor(context=self.context)
         self.executor.add_node(self.node)
 

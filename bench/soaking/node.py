@@ -20,6 +20,7 @@ from std_msgs.msg import Header
 
 from meanfleet.ros.conversions import read_diagnostics, to_seconds, to_stamp, zone_header
 from meanfleet.ros.node import LATCHED, WorkingNode
+from meanfleet.ros.transport import by_udp
 
 from .ledger import Report
 
@@ -128,8 +129,9 @@ class Ears:
     """A `SoakNode` on a domain, and the loop that feeds it."""
 
     def __init__(self, domain: int) -> None:
-        rclpy.init(args=[], domain_id=domain, signal_handler_options=SignalHandlerOptions.NO)
-        self.node = SoakNode()
+        with by_udp():
+            rclpy.init(args=[], domain_id=domain, signal_handler_options=SignalHandlerOptions.NO)
+            self.node = SoakNode()
         self.executor = EventsExecutor()
         self.executor.add_node(self.node)
 

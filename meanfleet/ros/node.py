@@ -27,7 +27,7 @@ from meanfleet.errors import UserError
 from meanfleet.loading import load_policies
 
 from .conversions import to_seconds
-from .leftovers import clear_half_made
+from .transport import by_udp
 
 LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 GOAL = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
@@ -150,13 +150,11 @@ def run(make: Callable[[Signals], WorkingNode], arguments: Sequence[str] | None 
     stopped = Signals()
     node: WorkingNode | None = None
     code = 0
-    for name in clear_half_made():
-        print(f"meanfleet: removed {name} from shared memory, half made by a killed process", file=sys.stderr)
+    given = list(arguments) if arguments is not None else None
     try:
-        rclpy.init(
-            args=list(arguments) if arguments is not None else None, signal_handler_options=SignalHandlerOptions.NO
-        )
-        node = make(stopped)
+        with by_udp():
+            rclpy.init(args=given, signal_handler_options=SignalHandlerOptions.NO)
+            node = make(stopped)
         executor = EventsExecutor()
         executor.add_node(node)
         node.start()

@@ -15,7 +15,6 @@ from faults.fleet import Fleet, gapless
 from std_msgs.msg import Header
 
 from meanfleet.ros.conversions import zone_header
-from meanfleet.ros.leftovers import SHARED, clear_half_made
 from meanfleet.ros.node import LATCHED
 
 
@@ -50,26 +49,14 @@ def test_a_checkpoint_has_one_owner(fleet: Fleet, tmp_path: Path) -> None:
     assert fleet.parts["dispatcher"].poll() is None
 
 
-def test_a_process_killed_while_dds_made_its_shared_memory_stops_nobody(fleet: Fleet) -> None:
-    """What is left is an empty file for a port: whoever opens it waits for the rest, in the middle of making a node."""
-    port = SHARED / f"fastdds_port{7400 + 250 * fleet.processes.domain + 13}"  # of a domain's second participant
-    port.touch()
-    os.utime(port, (0, 0))
-    fleet.start_dispatcher("first", startup_timeout=600.0)
-    fleet.await_(lambda: "waiting for robots" in fleet.processes.output(fleet.parts["first"]), "a node that works")
-    assert not port.exists() or port.stat().st_size > 0  # removed, by this node or by another test's, and made anew
-
-
-def test_only_what_is_half_made_is_removed(tmp_path: Path) -> None:
-    old = ["fastdds_port7001", "fastdds_0123456789abcdef", "fastdds_port7001_el", "fastdds_port7001_sl", "else"]
-    for name in [*old, "fastdds_whole", "fastdds_new"]:
-        (tmp_path / name).touch()
-    (tmp_path / "fastdds_whole").write_bytes(b"segment")
-    for name in [*old, "fastdds_whole"]:
-        os.utime(tmp_path / name, (0, 0))
-    assert clear_half_made(tmp_path) == ["fastdds_0123456789abcdef", "fastdds_port7001"]
-    assert len(list(tmp_path.iterdir())) == 5
-    assert clear_half_made(tmp_path / "nowhere") == []
+def test_nothing_that_outlives_a_killed_process_is_shared(fleet: Fleet) -> None:
+    """Fast DDS would use shared memory between processes of one computer: what a killed one was writing stays there."""
+    fleet.start()
+    fleet.await_ticks(2, lambda tick: tick["complete"])
+    for part in fleet.parts.values():
+        mapped = Path(f"/proc/{part.pid}/maps").read_text()
+        assert "libfastdds" in mapped
+        assert "/dev/shm/fastdds" not in mapped
 
 
 def test_a_second_publisher_of_the_priority_is_reported_by_all_and_robots_hold(fleet: Fleet) -> None:

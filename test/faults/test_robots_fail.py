@@ -91,6 +91,21 @@ def test_with_all_silent_the_dispatcher_holds_and_says_so(fleet: Fleet) -> None:
     fleet.await_ticks(2, lambda tick: tick["complete"])
 
 
+def test_parts_that_wait_say_what_for(fleet: Fleet) -> None:
+    fleet.start_robots("robots", fleet.names)
+    fleet.start_dispatcher()
+
+    def says(part: str, text: str) -> bool:
+        return text in fleet.processes.output(fleet.parts[part])
+
+    topic = f"/{fleet.names[0]}/odom"
+    for missing in ("the clock", topic, "a priority"):
+        fleet.await_(lambda text=missing: says("robots", text), f"a line about {missing}")
+    fleet.await_(lambda: says("dispatcher", f"0 of {len(fleet.names)} asked were heard"), "a line about silent robots")
+    fleet.start_world()
+    fleet.await_ticks(2, lambda tick: tick["complete"])
+
+
 def test_poses_that_are_no_numbers_are_not_believed(fleet: Fleet) -> None:
     victim = fleet.names[0]
 

@@ -32,6 +32,7 @@ from meanfleet.ros.conversions import read_diagnostics, to_seconds
 from meanfleet.ros.managed.node import ManagedNode
 from meanfleet.ros.node import DIAGNOSTICS, GOAL
 from meanfleet.ros.parameters import ParameterSpec
+from meanfleet.ros.transport import by_udp
 
 N = 20
 WORLD, ROBOT, DISPATCHER = "meanfleet.sim.node", "meanfleet.robot_node.node", "meanfleet.dispatcher_node.node"
@@ -287,9 +288,10 @@ class Faulty(ManagedNode):
 @pytest.fixture
 def context(processes: Processes) -> Iterator[None]:
     """ROS in this process, on the test's domain."""
-    rclpy.init(domain_id=processes.domain)
-    yield
-    rclpy.try_shutdown()
+    with by_udp():
+        rclpy.init(domain_id=processes.domain)
+        yield
+        rclpy.try_shutdown()
 
 
 def test_mistakes_lead_back_to_where_they_can_be_put_right(context: None) -> None:

@@ -28,6 +28,8 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profi
 from rosgraph_msgs.msg import Clock
 from standin.platform import Flaws, Platform, Pose
 
+from meanfleet.ros.transport import by_udp
+
 PERIOD = 0.05  # [s, wall] of a robot's loop
 CLOCK_PERIOD = 0.02  # [s, wall]
 TRACKED_PERIOD = 1.0  # [s, ROS time] between poses from a tracker, which does not care whether a robot moves
@@ -121,8 +123,9 @@ class RobotStandIn(Node):
 
 def run_robot(name: str, entry: dict[str, Any], log: Path) -> None:
     """Be one robot until a signal comes."""
-    rclpy.init()
-    node = RobotStandIn(name, entry, log)
+    with by_udp():
+        rclpy.init()
+        node = RobotStandIn(name, entry, log)
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     due = time.monotonic()
@@ -135,8 +138,9 @@ def run_robot(name: str, entry: dict[str, Any], log: Path) -> None:
 
 def run_clock(factor: float) -> None:
     """Be the clock: `factor` seconds per second of wall time, from 100 s on."""
-    rclpy.init()
-    node = Node("clock", start_parameter_services=False)
+    with by_udp():
+        rclpy.init()
+        node = Node("clock", start_parameter_services=False)
     publisher = node.create_publisher(Clock, "/clock", QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE))
     began = time.monotonic()
     while rclpy.ok():
