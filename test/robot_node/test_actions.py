@@ -6,6 +6,7 @@ import itertools
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +15,24 @@ from processes import Listener, Processes, wait_for
 
 pytest.importorskip("rclpy", reason="needs ROS 2 (wheels or an installation)")
 
+import rclpy
 from action_msgs.srv import CancelGoal
 from fleets import hand_made_policy
 from geometry_msgs.msg import PoseStamped
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
+from rclpy.action.server import ActionServer
+from rclpy.executors import SingleThreadedExecutor
 from standin.harness import StandIns
 from standin.interfaces import CannotBuildError, build
 from std_msgs.msg import Bool, Header
 
+from meanfleet.robot_node.outlets.action.node import action_kind
+from meanfleet.robot_node.outlets.node import Outlets
 from meanfleet.ros.conversions import zone_header
+from meanfleet.ros.managed.node import ManagedNode
 from meanfleet.ros.node import GOAL, LATCHED
+from meanfleet.ros.transport import by_udp
 
 NODE = "meanfleet.robot_node.node"
 LIMIT = 90.0  # [s, wall] for anything awaited
@@ -224,6 +232,63 @@ def test_goals_outlive_the_navigation_that_had_them(processes: Processes, nav2_m
         assert scene.standins.goals(ACTING)[0]["goal"] == before
     finally:
         scene.listener.close()
+
+
+class Idle(ManagedNode):
+    """Has the clients of outlets, in the test's own process."""
+
+    def __init__(self) -> None:
+        super().__init__("idle", (), lambda: False)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def idle(processes: Processes) -> Iterator[Idle]:
+    with by_udp():
+        rclpy.init(domain_id=processes.domain)
+        node = Idle()
+    yield node
+    node.release()
+    node.destroy_node()
+    rclpy.try_shutdown()
+
+
+def test_a_goal_that_waits_is_not_sent_to_a_robot_that_is_taken_out(
+    idle: Idle, nav2_msgs: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its navigation is there only later; the goal of when the robot takes part again is the first that it hears of."""
+    if nav2_msgs:
+        monkeypatch.syspath_prepend(nav2_msgs)
+    outlets = Outlets(idle, [ACTING, TOLD], ["action", "action"], "map")
+    for robot in (0, 1):
+        outlets.send(robot, (1.0, 0.0, 0.0), 1.0)
+    assert outlets.unserved == [ACTING, TOLD]
+    outlets.keep_back([0])
+    assert outlets.unserved == [TOLD]
+
+    heard: dict[str, list[float]] = {ACTING: [], TOLD: []}
+
+    def take(name: str, handle: Any) -> Any:
+        heard[name].append(handle.request.pose.pose.position.x)
+        handle.succeed()
+        return action_kind([name]).Result()
+
+    servers = [
+        ActionServer(idle, action_kind([name]), f"{name}/navigate_to_pose", partial(take, name)) for name in heard
+    ]
+    executor = SingleThreadedExecutor()
+    executor.add_node(idle)
+
+    def work() -> None:
+        executor.spin_once(timeout_sec=0.05)
+        outlets.look()
+
+    wait_for(lambda: heard[TOLD], LIMIT, "the goal that waits", work)
+    wait_for(lambda: outlets.listeners.all(), LIMIT, "both navigations", work)
+    outlets.send(0, (2.0, 0.0, 0.0), 2.0)
+    wait_for(lambda: heard[ACTING], LIMIT, "a goal of later", work)
+    assert heard == {ACTING: [2.0], TOLD: [1.0]}
+    for server in servers:
+        server.destroy()
 
 
 def plain(message: Any) -> list[float]:
