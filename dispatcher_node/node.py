@@ -29,6 +29,8 @@ Parameters, those with * changing between two ticks (`ros2 param set /dispatcher
     checkpoint (string, ""): file in which the state is kept; an existing one is resumed.
     startup_timeout (double, 20): [s, wall] to wait for all robots before the first tick; some of those found are then
         asked, for 3 s at most, whether they are heard.
+    await_nodes (string[], []): nodes that are to hear of the first tick, such as a recorder: it waits until they too
+        subscribe to diagnostics.
     autostart (bool, true): configure and activate itself; false: wait for a lifecycle manager.
 
 Subscribes: <robot>/zone (std_msgs/Header), k of them per tick, latched; estop (std_msgs/Bool, latched).
@@ -194,13 +196,22 @@ class DispatcherNode(ManagedNode):
             return self._rehearse(self.rehearsal)
         expected = [name for name in self.config.robots if name not in self.dispatcher.excluded]
         found = [name for name in expected if self.count_publishers(f"{name}/zone") > 0]
-        if len(found) == len(expected) or time.monotonic() > self.deadline:
-            self.get_logger().info(f"{len(found)} of {len(expected)} robots found")
+        deaf = self._awaited_nodes()
+        seen = f"{len(found)} of {len(expected)} found" + (f", no {' and no '.join(deaf)} yet" if deaf else "")
+        if (len(found) == len(expected) and not deaf) or time.monotonic() > self.deadline:
+            self.get_logger().info(f"robots: {seen}")
             self.rehearsal = Rehearsal(found, time.monotonic())
             self.lines.ask(self.rehearsal.asked)
             return 0.0
-        self.get_logger().info(f"waiting for robots: {len(found)} of {len(expected)} found", throttle_duration_sec=2.0)
+        self.get_logger().info(f"waiting for robots: {seen}", throttle_duration_sec=2.0)
         return 0.1
+
+    def _awaited_nodes(self) -> list[str]:
+        """Those nodes that are to hear of the first tick and do not listen yet."""
+        wanted = self.values()["await_nodes"] or ()
+        topic = self.resolve_topic_name("diagnostics")
+        there = {one.node_name for one in self.get_subscriptions_info_by_topic(topic)} if wanted else set()
+        return [name for name in wanted if name not in there]
 
     def _rehearse(self, rehearsal: Rehearsal) -> float:
         if not rehearsal.done(time.monotonic()):

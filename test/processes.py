@@ -134,14 +134,14 @@ class Processes:
 class Listener:
     """A ROS node in the test's own process that stores what it hears."""
 
-    def __init__(self, domain: int) -> None:
+    def __init__(self, domain: int, name: str = "listener") -> None:
         import rclpy
         from rclpy.executors import SingleThreadedExecutor
 
         self.context = rclpy.Context()
         with by_udp():
             rclpy.init(context=self.context, domain_id=domain)
-            self.node = rclpy.create_node("listener", context=self.context)
+            self.node = rclpy.create_node(name, context=self.context)
         self.executor = SingleThreadedExecutor(context=self.context)
         self.executor.add_node(self.node)
 

@@ -18,7 +18,7 @@ from meanfleet.loading import load_policies
 from meanfleet.robot_config import node_name
 from meanfleet.safety import MODES
 
-from .graph import Argument, Process, choose, parse_arguments, steering_of
+from .graph import Argument, Process, choose, heard_by, parse_arguments, recorder_of, steering_of
 
 PARTS = ("all", "dispatcher", "robots")
 MOST_NODES = 100  # of robots on one computer: DDS has ports for some 120 processes per computer and domain
@@ -77,8 +77,8 @@ def fleet_graph(given: Mapping[str, Any]) -> tuple[Process, ...]:
         run["out"] = str(writable_folder(run["out"]).resolve())
     deciding = {name: run[name] for name in ("k", "rule", "observer", "sampling", "rho", "kappa", "checkpoint")}
     watching = {"duration": run["duration"], "out": run["out"]}
-    recording = [Process("recorder", {"out": str(Path(run["record"]).resolve())})] if run["record"] else []
-    dispatcher = Process("dispatcher", steered | deciding, respawn=True)
+    recording = recorder_of(run)
+    dispatcher = Process("dispatcher", steered | deciding | heard_by(recording), respawn=True)
     return (*robots, *recording, dispatcher, Process("monitor", common | watching))
 
 

@@ -5,7 +5,7 @@ Importing it takes nothing that a robot's computer lacks; solver and worlds are 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,14 +116,24 @@ def warehouse_graph(given: Mapping[str, Any], solve_missing: bool = True) -> tup
     deciding = {name: run[name] for name in ("k", "rule", "seed", "observer", "sampling", "rho", "kappa")}
     watching = {"duration": run["duration"], "out": run["out"]}
     simulated = {"use_sim_time": True}
-    recording = [Process("recorder", {"out": str(Path(run["record"]).resolve())})] if run["record"] else []
+    recording = recorder_of(run)
     return (
         *recording,
         Process("world", common | world),
         Process("robot", common | policies | {"seed": run["seed"]} | simulated),
-        Process("dispatcher", common | policies | deciding | simulated),
+        Process("dispatcher", common | policies | deciding | simulated | heard_by(recording)),
         Process("monitor", common | policies | watching | simulated),
     )
+
+
+def recorder_of(run: Mapping[str, Any]) -> list[Process]:
+    """The recorder of a run, if it has one."""
+    return [Process("recorder", {"out": str(Path(run["record"]).resolve())})] if run["record"] else []
+
+
+def heard_by(recording: Sequence[Process]) -> dict[str, Any]:
+    """The dispatcher's parameter by which logs and bags have its first tick."""
+    return {"await_nodes": ["monitor", *(process.executable for process in recording)]}
 
 
 def steering_of(run: Mapping[str, Any]) -> Steering:

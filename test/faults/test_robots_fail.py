@@ -10,13 +10,15 @@ import pytest
 
 pytest.importorskip("rclpy", reason="needs ROS 2 (wheels or an installation)")
 
+from diagnostic_msgs.msg import DiagnosticArray
 from faults.fleet import Fleet, K, gapless, held
 from nav_msgs.msg import Odometry
+from processes import Listener
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from std_msgs.msg import Header
 
-from meanfleet.ros.conversions import to_stamp, zone_header
-from meanfleet.ros.node import LATCHED
+from meanfleet.ros.conversions import read_diagnostics, to_stamp, zone_header
+from meanfleet.ros.node import DIAGNOSTICS, LATCHED
 
 
 def lost(tick: dict[str, Any]) -> set[str]:
@@ -104,6 +106,25 @@ def test_parts_that_wait_say_what_for(fleet: Fleet) -> None:
     fleet.await_(lambda: says("dispatcher", f"0 of {len(fleet.names)} asked were heard"), "a line about silent robots")
     fleet.start_world()
     fleet.await_ticks(2, lambda tick: tick["complete"])
+
+
+def test_the_first_tick_waits_for_those_who_are_to_hear_of_it(fleet: Fleet) -> None:
+    fleet.start(await_nodes=["recorder"], startup_timeout=600.0)
+    given = f"{len(fleet.names)} of {len(fleet.names)} found, no recorder yet"
+    fleet.await_(lambda: given in fleet.processes.output(fleet.parts["dispatcher"]), "a line about the recorder")
+    assert not fleet.ticks
+    late = Listener(fleet.processes.domain, "recorder")
+    try:
+        heard = late.hear(DiagnosticArray, "diagnostics", DIAGNOSTICS)
+
+        def ticks() -> list[int]:
+            values = [values for message in heard for _, _, values in read_diagnostics(message)]
+            return [one["tick"] for one in values if "gather_seconds" in one]
+
+        fleet.await_(lambda: len(ticks()) >= 2, "two ticks", late.spin)
+        assert ticks()[:2] == [0, 1]
+    finally:
+        late.close()
 
 
 def test_poses_that_are_no_numbers_are_not_believed(fleet: Fleet) -> None:

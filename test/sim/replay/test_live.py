@@ -34,17 +34,14 @@ def test_a_live_run_is_reenacted_from_its_bag(
 
     log = read_fleet(bag, config)
     lived = {entry["tick"]: entry for entry in RunRecord.load(out).ticks}
-    # On a busy machine DDS may discover the recorder only after the first ticks; from then on none is missing.
-    first = log.ticks[0]["tick"]
-    assert [entry["tick"] for entry in log.ticks] == list(range(first, first + len(log.ticks)))
-    assert len(log.ticks) >= TICKS - first > 2
+    assert [entry["tick"] for entry in log.ticks] == list(range(len(log.ticks)))
+    assert len(log.ticks) >= TICKS
     assert all(entry == lived[entry["tick"]] for entry in log.ticks if entry["tick"] in lived)
     assert len({entry["dispatch"] for entry in log.ticks} | {entry["priority"] for entry in log.ticks}) > 1
 
     found = reenact(log.ticks, demo_bundle, log.robots, log.zone_names)
     assert found.mismatches == []
-    assert found.ticks == len(log.ticks)
-    assert first or (found.anchored, found.exact) == (0, True)
+    assert (found.ticks, found.anchored, found.exact) == (len(log.ticks), 0, True)
 
     # Not by the report's own words alone: what a table says of the zones in the bag is what was decided.
     if observer == "memoryless":
@@ -59,4 +56,4 @@ def test_a_live_run_is_reenacted_from_its_bag(
     row = next(i for i, entry in enumerate(changed) if entry["kappa"] is not None or entry["table_k"] is not None)
     other = next(zone for zone in config.zones if zone != changed[row]["dispatch"])
     changed[row]["dispatch"] = other
-    assert reenact(changed, demo_bundle, log.robots, log.zone_names).mismatches[0].tick == changed[row]["tick"]
+    assert reenact(changed, demo_bundle, log.robots, log.zone_names).mismatches[0].tick == row
