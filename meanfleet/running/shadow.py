@@ -69,11 +69,12 @@ def shadow_graph(given: Mapping[str, Any]) -> Shadow:
     deciding = {name: run[name] for name in ("n", "k", "rule", "seed", "observer", "sampling", "rho", "kappa")}
     files = {name: _path(run[name]) for name in ("config", "policy")}
     said = {"out": _path(run["record"]), "topics": "/diagnostics,*/priority_zone/shadow"} if run["record"] else {}
+    awaited = {"await_nodes": ["recorder"]} if said else {}
     return Shadow(
         play,
         (
             *([Process("recorder", said)] if said else []),
-            Process("dispatcher", files | deciding | {"mode": "shadow", "use_sim_time": True}),
+            Process("dispatcher", files | deciding | {"mode": "shadow", "use_sim_time": True} | awaited),
         ),
     )
 
