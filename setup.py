@@ -50,7 +50,7 @@ PACKAGES = (
     "meanfleet.robot_node.outlets.action",
 )
 
-CONFIGS = ("yaml", "rviz", "foxglove.json", "xml")
+CONFIGS = ("yaml", "rviz", "foxglove.json")
 CONTINUOUS = ["jax>=0.4.30", "optax>=0.2.2"]
 FEDERATED = ["scikit-learn>=1.3"]
 DASK = ["dask>=2024.5", "distributed>=2024.5"]
@@ -70,7 +70,7 @@ setup(
     maintainer_email="maintainers@meanfleet.example",
     license="Apache-2.0",
     packages=list(PACKAGES),
-    package_data={NAME: ["py.typed"]},
+    package_data={NAME: ["py.typed"], f"{NAME}.ros": ["loopback.xml"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),

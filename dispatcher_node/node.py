@@ -158,6 +158,7 @@ class DispatcherNode(ManagedNode):
         new.take_over(self.dispatcher)
         self.dispatcher, self.mode = new, prepared.mode
         self.lines.close()  # of those who are excluded now
+        self.rehearsal = None  # begins anew
         self.priority.move(_topic(self.mode))
         out = f", without {', '.join(new.excluded)}" if new.excluded else ""
         self.get_logger().info(

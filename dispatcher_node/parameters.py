@@ -48,7 +48,7 @@ PARAMETERS: tuple[ParameterSpec, ...] = (
     EXCLUDE,
     ParameterSpec("checkpoint", "", "file in which the state is kept; an existing one is resumed; empty: none"),
     ParameterSpec("startup_timeout", 20.0, "[s, wall] to wait for all robots before the first tick", low=0),
-    ParameterSpec("await_nodes", (), "nodes that are to hear of the first tick: names of subscribers to diagnostics"),
+    ParameterSpec("await_nodes", (), "nodes, without namespace, that are to hear of the first tick by diagnostics"),
     AUTOSTART,
 )
 

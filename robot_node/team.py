@@ -127,8 +127,8 @@ class Team:
         self._moved[robot] = True
 
     def never_seen(self) -> list[int]:
-        """Robots without any pose so far."""
-        return np.flatnonzero(np.isneginf(self.seen)).tolist()
+        """Robots that take part and had no usable pose so far."""
+        return np.flatnonzero(np.isneginf(self.seen) & ~self.out).tolist()
 
     def refuse(self, robot: int, frame: str) -> None:
         """Note that a robot's pose came in a frame that is not known."""

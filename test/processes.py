@@ -45,11 +45,19 @@ def wait_for(
     raise AssertionError(f"waited {seconds} s in vain for {what() if callable(what) else what}")
 
 
+def domains_in_use() -> set[int]:
+    """ROS domains on whose ports somebody on this machine listens: domain d has the UDP ports from 7400 + 250 d on."""
+    lines = Path("/proc/net/udp").read_text().splitlines()[1:]
+    return {(int(line.split()[1].rsplit(":", 1)[1], 16) - 7400) // 250 for line in lines}
+
+
 class Domain:
-    """A ROS domain that no other test run on this machine uses at the same time: a file's lock says so."""
+    """A ROS domain that nobody on this machine uses: no other test run, as a file's lock says, and nobody else."""
 
     def __init__(self) -> None:
         for number in random.SystemRandom().sample(DOMAINS, len(DOMAINS)):
+            if number in domains_in_use():
+                continue
             self._lock = open(Path(tempfile.gettempdir()) / f"meanfleet-test-domain-{number}.lock", "w")  # noqa: SIM115
             try:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -166,7 +166,7 @@ def test_wheel_holds_exactly_the_modules(wheel: set[str]) -> None:
 def test_wheel_shares_what_ros_and_users_look_for(wheel: set[str], arguments: dict[str, Any]) -> None:
     shared = {name.split(".data/data/", 1)[1] for name in wheel if ".data/data/" in name}
     expected = {"share/ament_index/resource_index/packages/meanfleet", "share/meanfleet/package.xml"}
-    for pattern in ("launch/*.launch.py", "config/*.yaml", "config/*.rviz", "config/*.foxglove.json", "config/*.xml"):
+    for pattern in ("launch/*.launch.py", "config/*.yaml", "config/*.rviz", "config/*.foxglove.json"):
         expected |= {f"share/meanfleet/{path.relative_to(ROOT).as_posix()}" for path in ROOT.glob(pattern)}
     assert shared == expected
     metadata = {

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from xml.etree import ElementTree
 
 import pytest
 
 from meanfleet.errors import UserError
-from meanfleet.ros.transport import PROFILES, RANGE, TRANSPORTS, by_udp, udp_settings
+from meanfleet.ros.transport import BEYOND, CHOICES, PROFILES, RANGE, TRANSPORTS, by_udp, udp_settings
 
 
 def test_on_the_network_and_on_this_computer() -> None:
-    for given in ({}, {RANGE: ""}, {RANGE: "SUBNET"}, {"RMW_IMPLEMENTATION": "rmw_fastrtps_dynamic_cpp"}):
-        assert udp_settings(given)[TRANSPORTS].startswith("UDPv4")
+    network: tuple[dict[str, str], ...] = (
+        {},
+        {RANGE: ""},
+        {RANGE: "SUBNET"},
+        {"RMW_IMPLEMENTATION": "rmw_fastrtps_dynamic_cpp"},
+        {"ROS_STATIC_PEERS": "10.0.0.2"},
+        {"ROS_DISCOVERY_SERVER": "10.0.0.1:11811"},
+        {"ROS_LOCALHOST_ONLY": "0"},
+    )
+    for given in network:
+        assert re.fullmatch(r"UDPv4\?sockets_size=\d+MB", udp_settings(given)[TRANSPORTS])
     settings = udp_settings({RANGE: "LOCALHOST"})
     assert settings[RANGE] == "SYSTEM_DEFAULT", "another range would add shared memory to the profile's transports"
     profile = ElementTree.parse(settings[PROFILES])
@@ -29,6 +39,7 @@ def test_on_the_network_and_on_this_computer() -> None:
         {PROFILES: "/opt/fleet.xml"},
         {"FASTRTPS_DEFAULT_PROFILES_FILE": "/opt/fleet.xml"},
         {"ROS_STATIC_PEERS": "10.0.0.2"},
+        {"ROS_DISCOVERY_SERVER": "10.0.0.1:11811"},
         {"ROS_LOCALHOST_ONLY": "1"},
         {"RMW_IMPLEMENTATION": "rmw_cyclonedds_cpp"},
         {RANGE: "OFF"},
@@ -41,7 +52,7 @@ def test_whoever_chooses_is_left_alone(chosen: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("reach", ["SUBNET", "LOCALHOST"])
 def test_the_environment_is_as_before(reach: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (PROFILES, TRANSPORTS):
+    for name in (*CHOICES, *BEYOND, "ROS_LOCALHOST_ONLY", "RMW_IMPLEMENTATION"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(RANGE, reach)
     before = dict(os.environ)

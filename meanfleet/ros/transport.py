@@ -10,14 +10,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-
-from meanfleet.resources import config_file
+from pathlib import Path
 
 PROFILES, TRANSPORTS = "FASTDDS_DEFAULT_PROFILES_FILE", "FASTDDS_BUILTIN_TRANSPORTS"
 RANGE = "ROS_AUTOMATIC_DISCOVERY_RANGE"
-CHOICES = (PROFILES, "FASTRTPS_DEFAULT_PROFILES_FILE", TRANSPORTS, "ROS_STATIC_PEERS", "ROS_LOCALHOST_ONLY")
-"""Variables of users who choose transports, or whom to find beyond this computer: nothing is changed then."""
+CHOICES = (PROFILES, "FASTRTPS_DEFAULT_PROFILES_FILE", TRANSPORTS)
+"""Variables of users who choose transports: nothing is changed then."""
+BEYOND = ("ROS_STATIC_PEERS", "ROS_DISCOVERY_SERVER")
+"""Variables that reach beyond this computer whatever the range is: the profile would not."""
 NETWORK = "UDPv4?sockets_size=4MB"
+LOOPBACK = Path(__file__).with_name("loopback.xml")
 
 
 def udp_settings(environment: Mapping[str, str]) -> dict[str, str]:
@@ -29,11 +31,13 @@ def udp_settings(environment: Mapping[str, str]) -> dict[str, str]:
     middleware = environment.get("RMW_IMPLEMENTATION") or "rmw_fastrtps_cpp"
     if "fastrtps" not in middleware or any(environment.get(name) for name in CHOICES):
         return {}
+    if environment.get("ROS_LOCALHOST_ONLY") == "1":  # overrides the range, so no profile could take its place
+        return {}
     reach = environment.get(RANGE) or "SUBNET"
     if reach == "SUBNET":
         return {TRANSPORTS: NETWORK}
-    if reach == "LOCALHOST":
-        return {PROFILES: str(config_file("loopback.xml")), RANGE: "SYSTEM_DEFAULT"}
+    if reach == "LOCALHOST" and not any(environment.get(name) for name in BEYOND):
+        return {PROFILES: str(LOOPBACK), RANGE: "SYSTEM_DEFAULT"}
     return {}
 
 
