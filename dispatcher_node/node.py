@@ -54,6 +54,7 @@ from rclpy.qos import QoSCompatibility, qos_check_compatible
 from std_msgs.msg import Header
 
 from meanfleet.errors import UserError
+from meanfleet.memory import give_back
 from meanfleet.priorities import priority_name
 from meanfleet.ros.conversions import diagnostics
 from meanfleet.ros.managed.node import ManagedNode
@@ -75,6 +76,7 @@ from .schedule import Due, Schedule
 
 WAIT = 0.02  # [s, wall] longest wait between two looks at the clock
 STALL_PERIOD = 5.0  # [s, wall] between two complaints about a clock that stands still
+TIDY_PERIOD = 60.0  # [s, wall] between two times freed memory is given back
 PATIENCE = 2.0  # [s, wall] with a silent second dispatcher when activated from outside, where somebody waits
 
 
@@ -97,7 +99,7 @@ class DispatcherNode(ManagedNode):
         self.gather: Gather | None = None
         self.checkpoint: Checkpoint | None = None
         self.stop = Stop()
-        self.stamp, self.started, self.stall_told = 0.0, False, 0.0
+        self.stamp, self.started, self.stall_told, self.tidied = 0.0, False, 0.0, time.monotonic()
 
     def build(self) -> None:
         """Configure: everything but the publisher of the priority, which only an active dispatcher has."""
@@ -278,6 +280,14 @@ class DispatcherNode(ManagedNode):
             self.get_logger().warning(report.message, throttle_duration_sec=5.0)
         elif self.mode == "shadow":
             self.get_logger().info(f"{report.message}, would steer to {report.dispatch}")
+        self._tidy()
+
+    def _tidy(self) -> None:
+        """Give freed memory back now and then: DDS takes it for subscriptions, and for every process that comes."""
+        now = time.monotonic()
+        if now - self.tidied >= TIDY_PERIOD:
+            self.tidied = now
+            give_back()
 
     def _explain(self, missing: Iterable[str]) -> None:
         """Say, once a robot, if it was not heard because its publisher offers less than is asked for."""
