@@ -83,7 +83,9 @@ class Arena:
             robots = self.parts["robot"].parameters | {"robots": list(self.groups[name])}
             self.crew.start(name, Process("robot", robots), node=name)
             return
-        own = {"checkpoint": str(self.given.folder / "dispatcher.json")} if name == "dispatcher" else {}
+        own: dict[str, Any] = {}
+        if name == "dispatcher":
+            own = {"checkpoint": str(self.given.folder / "dispatcher.json"), "await_nodes": [self.node.get_name()]}
         self.crew.start(name, Process(name, self.parts[name].parameters | own | parameters))
 
     def start_all(self) -> None:
