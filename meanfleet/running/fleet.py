@@ -77,9 +77,9 @@ def fleet_graph(given: Mapping[str, Any]) -> tuple[Process, ...]:
         run["out"] = str(writable_folder(run["out"]).resolve())
     deciding = {name: run[name] for name in ("k", "rule", "observer", "sampling", "rho", "kappa", "checkpoint")}
     watching = {"duration": run["duration"], "out": run["out"]}
-    recording = recorder_of(run)
-    dispatcher = Process("dispatcher", steered | deciding | heard_by(recording), respawn=True)
-    return (*robots, *recording, dispatcher, Process("monitor", common | watching))
+    recording, monitor = recorder_of(run), Process("monitor", common | watching)
+    dispatcher = Process("dispatcher", steered | deciding | heard_by(monitor, *recording), respawn=True)
+    return (*robots, *recording, dispatcher, monitor)
 
 
 def _part(run: Mapping[str, Any], config: Config) -> tuple[str, tuple[str, ...]]:

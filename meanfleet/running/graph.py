@@ -5,7 +5,7 @@ Importing it takes nothing that a robot's computer lacks; solver and worlds are 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -117,12 +117,13 @@ def warehouse_graph(given: Mapping[str, Any], solve_missing: bool = True) -> tup
     watching = {"duration": run["duration"], "out": run["out"]}
     simulated = {"use_sim_time": True}
     recording = recorder_of(run)
+    monitor = Process("monitor", common | policies | watching | simulated)
     return (
         *recording,
         Process("world", common | world),
         Process("robot", common | policies | {"seed": run["seed"]} | simulated),
-        Process("dispatcher", common | policies | deciding | simulated | heard_by(recording)),
-        Process("monitor", common | policies | watching | simulated),
+        Process("dispatcher", common | policies | deciding | simulated | heard_by(monitor, *recording)),
+        monitor,
     )
 
 
@@ -131,9 +132,10 @@ def recorder_of(run: Mapping[str, Any]) -> list[Process]:
     return [Process("recorder", {"out": str(Path(run["record"]).resolve())})] if run["record"] else []
 
 
-def heard_by(recording: Sequence[Process]) -> dict[str, Any]:
-    """The dispatcher's parameter by which logs and bags have its first tick."""
-    return {"await_nodes": ["monitor", *(process.executable for process in recording)]}
+def heard_by(*listening: Process) -> dict[str, Any]:
+    """The dispatcher's parameter by which logs and bags have its first tick; none where nobody listens."""
+    names = [process.executable for process in listening]
+    return {"await_nodes": names} if names else {}
 
 
 def steering_of(run: Mapping[str, Any]) -> Steering:

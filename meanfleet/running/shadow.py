@@ -20,7 +20,7 @@ from meanfleet.sim.bags.bag import Bag, Channel
 from meanfleet.sim.bags.qos import HEADER
 from meanfleet.sim.bags.topics import absolute
 
-from .graph import ARGUMENTS, Argument, Process, parse_arguments
+from .graph import ARGUMENTS, Argument, Process, heard_by, parse_arguments
 from .simulation import check_fit
 
 CLOCK_RATE = 20  # [Hz, wall]
@@ -69,12 +69,13 @@ def shadow_graph(given: Mapping[str, Any]) -> Shadow:
     deciding = {name: run[name] for name in ("n", "k", "rule", "seed", "observer", "sampling", "rho", "kappa")}
     files = {name: _path(run[name]) for name in ("config", "policy")}
     said = {"out": _path(run["record"]), "topics": "/diagnostics,*/priority_zone/shadow"} if run["record"] else {}
-    awaited = {"await_nodes": ["recorder"]} if said else {}
+    recording = [Process("recorder", said)] if said else []
+    shadowing = {"mode": "shadow", "use_sim_time": True} | heard_by(*recording)
     return Shadow(
         play,
         (
-            *([Process("recorder", said)] if said else []),
-            Process("dispatcher", files | deciding | {"mode": "shadow", "use_sim_time": True} | awaited),
+            *recording,
+            Process("dispatcher", files | deciding | shadowing),
         ),
     )
 

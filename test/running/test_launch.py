@@ -151,6 +151,13 @@ def test_the_graph_fits_together(demo_path: Path, demo_policy: Path) -> None:
     assert ["use_sim_time" in process.parameters for process in graph] == [False, True, True, True]
 
 
+def test_the_first_tick_waits_for_whoever_keeps_it(demo_path: Path, demo_policy: Path, tmp_path: Path) -> None:
+    given = {"config": str(demo_path), "policy": str(demo_policy)}
+    for record, expected in (("", ["monitor"]), (str(tmp_path / "bag"), ["monitor", "recorder"])):
+        graph = {process.executable: process for process in warehouse_graph(GIVEN | given | {"record": record})}
+        assert graph["dispatcher"].parameters["await_nodes"] == expected
+
+
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
