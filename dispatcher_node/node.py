@@ -60,7 +60,7 @@ from meanfleet.ros.conversions import diagnostics
 from meanfleet.ros.managed.node import ManagedNode
 from meanfleet.ros.node import DIAGNOSTICS, LATCHED, LEASE_SECONDS, Signals, run
 from meanfleet.ros.sole.node import SolePublisher
-from meanfleet.safety import SHADOW, Stop
+from meanfleet.safety import SHADOW
 from meanfleet.safety.node import StopLine
 
 from .checkpoint import Checkpoint
@@ -98,7 +98,8 @@ class DispatcherNode(ManagedNode):
         self.rehearsal: Rehearsal | None = None
         self.gather: Gather | None = None
         self.checkpoint: Checkpoint | None = None
-        self.stop = Stop()
+        self.stop_line = StopLine(self, fleet=True)
+        self.stop = self.stop_line.stop
         self.stamp, self.started, self.stall_told, self.tidied = 0.0, False, 0.0, time.monotonic()
 
     def build(self) -> None:
@@ -110,7 +111,7 @@ class DispatcherNode(ManagedNode):
         self.zone_index = {name: i for i, name in enumerate(self.config.zones)}
         self.ledger, self.schedule, self.started = Ledger(), Schedule(self.config.dispatcher.tick), False
         self.holding = Holding(self.config.safety.min_hold)
-        self.stop_line = StopLine(self, self.stop, fleet=True)
+        self.stop_line.serve()
         if values["checkpoint"]:
             self.checkpoint = Checkpoint(values["checkpoint"])
             self._resume(self.checkpoint)
@@ -168,9 +169,12 @@ class DispatcherNode(ManagedNode):
             f"sampling {new.polling.design.name}, policy {new.bundle.digest[:12]}"
         )
 
+    def attend(self) -> None:
+        """Follow the emergency stop."""
+        self.stop_line.look()
+
     def act(self) -> float:
         """Begin, continue or end a tick."""
-        self.stop_line.look()
         if self.gather is not None:
             return self._continue(self.gather)
         self.priority.give_way()
@@ -217,7 +221,7 @@ class DispatcherNode(ManagedNode):
         return [name for name in wanted if name not in there]
 
     def _rehearse(self, rehearsal: Rehearsal) -> float:
-        if not rehearsal.done(time.monotonic()):
+        if not rehearsal.done(time.monotonic()) or self.stop_line.listening:
             return WAIT
         self.lines.end(keep=self.dispatcher.polls_all)
         self.rehearsal, self.started = None, True
@@ -309,8 +313,7 @@ class DispatcherNode(ManagedNode):
     def _keep(self) -> None:
         """Write the checkpoint, before anybody hears of the tick: a restart then never tells one twice."""
         if self.checkpoint is not None:
-            said = {"ledger": asdict(self.ledger), "estop": self.stop_line.said}
-            wrong = self.checkpoint.write(self.dispatcher.state() | said)
+            wrong = self.checkpoint.write(self.dispatcher.state() | {"ledger": asdict(self.ledger)})
             if wrong:
                 self.get_logger().error(wrong, throttle_duration_sec=5.0)
 
@@ -326,8 +329,8 @@ class DispatcherNode(ManagedNode):
         self.get_logger().info(
             f"resuming at tick {self.dispatcher.tick} with priority {self.config.zones[self.dispatcher.priority]}"
         )
-        if state.get("estop"):
-            self.stop_line.say(True)
+        if state.get("estop") and not self.operator.found:  # of a version that kept it there
+            self.stop_line.press(True)
             self.get_logger().warning("the emergency stop that this dispatcher had pressed is still on")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config
-from meanfleet.ros.parameters import AUTOSTART, CONFIG, EXCLUDE, MODE, POLICY, N, ParameterSpec
+from meanfleet.ros.parameters import AUTOSTART, CONFIG, EXCLUDE, MODE, POLICY, STATE_DIR, N, ParameterSpec
 
 from .dispatcher import RULES, Dispatcher
 from .observers import OBSERVERS
@@ -49,6 +49,7 @@ PARAMETERS: tuple[ParameterSpec, ...] = (
     ParameterSpec("checkpoint", "", "file in which the state is kept; an existing one is resumed; empty: none"),
     ParameterSpec("startup_timeout", 20.0, "[s, wall] to wait for all robots before the first tick", low=0),
     ParameterSpec("await_nodes", (), "nodes, without namespace, that are to hear of the first tick by diagnostics"),
+    STATE_DIR,
     AUTOSTART,
 )
 

@@ -64,7 +64,7 @@ from meanfleet.priorities import Priorities
 from meanfleet.ros.conversions import diagnostics, to_seconds, zone_header
 from meanfleet.ros.managed.node import ManagedNode
 from meanfleet.ros.node import DIAGNOSTICS, LATCHED, Signals, run
-from meanfleet.safety import SHADOW, Stop, excluded
+from meanfleet.safety import SHADOW, excluded
 from meanfleet.safety.node import StopLine
 
 from .awaiting import awaited
@@ -100,7 +100,8 @@ class RobotNode(ManagedNode):
 
     def __init__(self, stopped: Signals) -> None:
         super().__init__("robots", PARAMETERS, stopped)
-        self.stop = Stop()
+        self.stop_line = StopLine(self)
+        self.stop = self.stop_line.stop
 
     def build(self) -> None:
         """Configure: who they are, where their slots lie, all topics."""
@@ -111,7 +112,8 @@ class RobotNode(ManagedNode):
         self.team, self.goals = crew_of(self.config, self.bundle, self.names, self.get_parameter("seed").value)
         self.zone_publishers = [self.advertise(Header, f"{name}/zone", LATCHED) for name in self.names]
         ways = [self.config.goal_way(name) for name in self.names]
-        self.outlets, self.failed = Outlets(self, self.names, ways, self.frames.map), 0
+        self.outlets = Outlets(self, self.names, ways, self.frames.map, self.operator.drove)
+        self.failed = 0
         self.diagnostics = self.advertise(DiagnosticArray, "diagnostics", DIAGNOSTICS)
         self.told: dict[str, tuple[float, str]] = {}  # the latest priority by topic: stamp and zone name
         self.acted, self.heard_at, self.holding = -1.0, 0.0, False
@@ -133,7 +135,7 @@ class RobotNode(ManagedNode):
         self.confirmation, self.again = Confirmation(settings.confirm_for), False
         self.halt, self.halt_looked, self.stop_told = Halt(count), 0.0, 0.0
         self.outlets.cast(self.mode == "shadow")
-        self.stop_line = StopLine(self, self.stop)
+        self.stop_line.serve()
         self.serve(Trigger, "~/confirm", self._confirm)
         if settings.battery_low is not None:
             for index, name in enumerate(self.names):
@@ -200,6 +202,12 @@ class RobotNode(ManagedNode):
             self.halt.renew()
         self.service.exclude(prepared.excluded)
         self.get_logger().info(f"robots act by policy {self.bundle.digest[:12]} in mode {self.mode} from now on")
+
+    def attend(self) -> None:
+        """Follow the emergency stop; inactive, too, robots that drive are halted."""
+        self.stop_line.look()
+        if self.configured and not self.active:
+            self._halted(time.monotonic())
 
     def act(self) -> float:
         """Report zones, act on a new priority, hold when there is none; but nothing of it while stopped."""
@@ -280,7 +288,6 @@ class RobotNode(ManagedNode):
 
     def _halted(self, now: float) -> bool:
         """Whether an emergency stop is on: robots are told their present poses as goals."""
-        self.stop_line.look()
         if self.halt.turn(bool(self.stopped_by)):
             self.stop_told = self.halt_looked = 0.0
             self.confirmation.void()
@@ -403,6 +410,9 @@ class RobotNode(ManagedNode):
 
     def _send(self, changed: list[tuple[int, Goal]], stamp: float) -> None:
         now = self.ros_time()
+        if changed and self.mode != "shadow" and not self.operator.drove:  # a restart in mode shadow has to know
+            self.operator.drove = True
+            self.operator.write()
         for robot, goal in changed:
             self.outlets.send(robot, self.goals.send(robot, goal, now), stamp)
 

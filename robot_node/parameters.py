@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meanfleet.ros.parameters import AUTOSTART, CONFIG, EXCLUDE, MODE, POLICY, N, ParameterSpec
+from meanfleet.ros.parameters import AUTOSTART, CONFIG, EXCLUDE, MODE, POLICY, STATE_DIR, N, ParameterSpec
 
 PARAMETERS: tuple[ParameterSpec, ...] = (
     CONFIG,
@@ -12,5 +12,6 @@ PARAMETERS: tuple[ParameterSpec, ...] = (
     ParameterSpec("seed", 0, "every robot draws from its own stream of this seed", low=0),
     MODE,
     EXCLUDE,
+    STATE_DIR,
     AUTOSTART,
 )

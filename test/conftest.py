@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from meanfleet.solver import Game, solve
 ROOT = Path(__file__).resolve().parent.parent
 
 os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")  # of nodes in the tests' own process too
+os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="meanfleet-test-state-")  # what operators did to a real fleet
 
 # No test asserts how long something takes; the first call of a kernel compiles it.
 settings.register_profile("meanfleet", deadline=None)

@@ -85,6 +85,7 @@ class Processes:
             "ROS_DOMAIN_ID": str(self.domain),
             RANGE: "LOCALHOST",
             "PYTHONPATH": str(ROOT),
+            "XDG_STATE_HOME": str(self.folder / "state"),
             MARK: self.mark,
         }
         self.started: list[subprocess.Popen[bytes]] = []

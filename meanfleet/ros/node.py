@@ -10,7 +10,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import Any
 
@@ -45,6 +45,7 @@ class WorkingNode(Node):
     """
 
     def __init__(self, name: str) -> None:
+        self._polled: list[Any] = []
         super().__init__(name)
         self.born = time.monotonic()
         self.failure: BaseException | None = None
@@ -110,6 +111,22 @@ class WorkingNode(Node):
         """
         handlers = SubscriptionEventCallbacks(use_default_callbacks=events)
         return self.create_subscription(kind, topic, self.guarded(callback), qos, event_callbacks=handlers)
+
+    @property
+    def subscriptions(self) -> Iterator[Any]:
+        """Those that an executor takes messages from."""
+        return (one for one in super().subscriptions if all(one is not polled for polled in self._polled))
+
+    def poll(self, kind: Any, topic: str, qos: QoSProfile) -> Any:
+        """A subscription that lives as long as the node, and whose messages are for `handle.take_message`.
+
+        That yields who published each, which a callback cannot be given: with it the EventsExecutor ends in a
+        SystemError. Publishers that offer too little are nobody's mistake: another quality receives them.
+        """
+        silent = SubscriptionEventCallbacks(use_default_callbacks=False)
+        subscription = self.create_subscription(kind, topic, lambda _: None, qos, event_callbacks=silent)
+        self._polled.append(subscription)
+        return subscription
 
     def count_publishers(self, topic_name: str) -> int:
         """Publishers of a topic of this node's: other than rclpy's, under the name that it was remapped to."""

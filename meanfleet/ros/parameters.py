@@ -40,6 +40,10 @@ class ParameterSpec:
     choices: tuple[str, ...] = ()
     effect: Effect = "at configure"
 
+    def is_default(self, value: Any) -> bool:
+        """Whether a value says no more than the default; an array that was never given has none."""
+        return value is None or (not len(value) if self.default == () else bool(value == self.default))
+
     @property
     def expected(self) -> str:
         """What values are allowed, in words; empty if any of its type is."""
@@ -83,4 +87,11 @@ EXCLUDE = ParameterSpec(
 )
 AUTOSTART = ParameterSpec(
     "autostart", True, "configure and activate itself; false: wait for a lifecycle manager", effect="at start"
+)
+STATE_DIR = ParameterSpec(
+    "state_dir",
+    "",
+    "folder of what operators did at run time (stops, settings), taken over at the next start; empty: under "
+    "XDG_STATE_HOME, by ROS domain; none: nothing is kept",
+    effect="at start",
 )

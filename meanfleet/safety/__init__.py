@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .exclusion import excluded
 from .modes import MODES, SHADOW, Mode
-from .stop import QUIET, Stop
+from .operator_state import KEEP_NONE, OperatorState, state_file
+from .stop import SETTLED, Stop, Word
 
-__all__ = ["MODES", "QUIET", "SHADOW", "Mode", "Stop", "excluded"]
+__all__ = ["KEEP_NONE", "MODES", "SETTLED", "SHADOW", "Mode", "OperatorState", "Stop", "Word", "excluded", "state_file"]

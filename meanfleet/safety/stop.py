@@ -1,66 +1,219 @@
-"""The emergency stop: who can press it, and who can release it.
+"""The emergency stop: who stops, who may release it, and what a node that starts learns of it. No ROS.
 
-Buttons are of two kinds: a node's own service, and everybody who publishes the topic `estop`. Any button stops. Each is
-released where it was pressed; robots move again, at the next tick, when the last one is released. So the topic is
-released by a publisher's `false`, and only if no other publisher that lives still says `true`, which a roll call finds
-out: a fresh subscription, which every publisher's latched word reaches. A publisher that dies while it says `true`
-releases nothing, and neither does a restart of dispatcher, panel or network: once stopped, it takes a `false`.
+Two kinds of sources stop. A *button* is the service `~/estop` of a node: the dispatcher's stops everybody, a robot
+node's its own robots. A *panel* is a publisher of the topic `estop`: it stops everybody. Each is released where it was
+pressed: by the same button, by the same publisher's `false`. A panel that has left the graph can do so no more: it is
+released by an operator's act, a `false` of any panel or of the dispatcher's button, and by nothing else: not by time, a
+restart, or another source's silence. A dispatcher that has left for good is released by another dispatcher's button.
+
+Every node keeps all it knows of all sources, publishes it, and joins what others publish, so that whoever starts learns
+what anybody alive knows. `Word.joined` is commutative, associative and idempotent (a state-based replicated data type):
+in whatever order knowledge arrives, and however often, all end up with the same.
 """
 
 from __future__ import annotations
 
-QUIET = 1.0  # [s, wall] without a `true` that end a roll call
-STEP = 0.1  # [s, wall] that count at most between two looks: while a process stands still it hears nobody's `true`
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+SETTLED = 10.0  # [s, wall] of a node's life after which a source that it does not see has left; DDS may take 3 s
+RHYTHM = 3.0  # [s, wall]: a `false` sooner after the same panel's last one belongs to a stream, and is no act
+MOST_RELEASED = 50  # sources kept that stop nobody: they release what a node that was down still believes
+BUTTON, PANEL = "button", "panel"
+
+
+@dataclass(frozen=True)
+class Word:
+    """What is known of one source.
+
+    Attributes:
+        pressed: what it said last.
+        number: of that: a panel's sequence number, a button's count; greater is later.
+        cleared: up to which number an operator's act released it after it had left; -1: none did.
+        name: of its node, for people.
+        scope: node whose robots it stops; empty: everybody.
+    """
+
+    pressed: bool
+    number: int
+    cleared: int = -1
+    name: str = ""
+    scope: str = ""
+
+    def joined(self, other: Word) -> Word:
+        """What both together know; at the same number a stop counts."""
+        key = (self.number, self.pressed, self.name, self.scope)
+        later = self if key >= (other.number, other.pressed, other.name, other.scope) else other
+        return replace(later, cleared=max(self.cleared, other.cleared))
+
+    @property
+    def stops(self) -> bool:
+        """Whether it stops somebody even after it has left the graph."""
+        return self.pressed and self.number > self.cleared
+
+    @classmethod
+    def read(cls, given: Mapping[str, Any]) -> Word:
+        """From `vars` of one.
+
+        Raises:
+            TypeError, ValueError or KeyError: it is none.
+        """
+        numbers = [given["number"], given["cleared"]]
+        if not isinstance(given["pressed"], bool) or any(isinstance(n, bool) or int(n) != n for n in numbers):
+            raise ValueError("no word of an emergency stop")
+        return cls(given["pressed"], int(numbers[0]), int(numbers[1]), str(given["name"]), str(given["scope"]))
 
 
 class Stop:
-    """State of the stop at one node. Times are wall seconds on any monotonic clock."""
+    """What one node knows of all sources.
 
-    def __init__(self) -> None:
-        self.button = False  # the node's own service
-        self.line = False  # the topic
-        self._quiet: float | None = None  # for how long the roll call has heard no `true` [s]
-        self._looked = 0.0
+    Args:
+        node: its full name, such as /site_a/dispatcher.
+        fleet: its button stops everybody, and releases those who have left.
+        words: what it knew before, by key.
+    """
+
+    def __init__(self, node: str, fleet: bool = False, words: Mapping[str, Word] | None = None) -> None:
+        self.node, self.fleet = node, fleet
+        self.words: dict[str, Word] = dict(words or {})
+        self._pressed_now = False  # the own button, in this process's life
+        self._latest: dict[str, int] = {}  # number of a panel's last word, in this process's life
+        self._false_at: dict[str, float] = {}  # wall time of a panel's last `false`, until it says `true`
+        self._present: frozenset[str] = frozenset()
+        self._settled = False
+        self._acted_on: set[str] = set()  # not seen when an operator acted, but before this node had settled
+
+    @property
+    def own(self) -> str:
+        """Key of this node's button."""
+        return f"{BUTTON}:{self.node}"
+
+    # --- what changes it; each returns whether others have to know
+
+    def press(self, pressed: bool) -> bool:
+        """The node's own button."""
+        before = self.words.get(self.own)
+        self._pressed_now = pressed
+        if before is None and not pressed:
+            return False
+        number = 0 if before is None else max(before.number, before.cleared) + 1
+        scope = "" if self.fleet else self.node
+        return self._put(self.own, Word(pressed, number, -1 if before is None else before.cleared, self.node, scope))
+
+    def receive(self, panel: str, pressed: bool, number: int, name: str, wall: float) -> bool:
+        """A panel's word, by the publisher's identity; a `false` that is an operator's act clears who has left.
+
+        Words arrive by several subscriptions, so one may come twice, or after a later one.
+        """
+        key = f"{PANEL}:{panel}"
+        if number <= self._latest.get(key, -1):
+            return False
+        self._latest[key] = number
+        changed = (pressed or key in self.words) and self._put(key, Word(pressed, number, -1, name))
+        if pressed:
+            self._false_at.pop(key, None)
+            return changed
+        last = self._false_at.get(key)
+        self._false_at[key] = wall
+        if last is None or wall - last >= RHYTHM:
+            changed = self.clear() or changed
+        return changed
+
+    def join(self, words: Mapping[str, Word]) -> bool:
+        """What another node knows.
+
+        A button that is pressed stays so whatever others have made of it meanwhile; one that a node read from its
+        disk, and that an operator released while the node was dead, is released.
+        """
+        changed = False
+        for key, word in words.items():
+            changed = self._put(key, word) or changed
+        mine = self.words.get(self.own)
+        if mine is None:
+            return changed
+        if self._pressed_now and not mine.stops:
+            return self.press(True) or changed
+        if not self._pressed_now and mine.pressed and not mine.stops:
+            return self.press(False) or changed
+        return changed
+
+    def clear(self, buttons: bool = False) -> bool:
+        """An operator's act: panels, and `buttons` of dispatchers, that have left the graph stop nobody any more."""
+        absent = {
+            key
+            for key, word in self.words.items()
+            if key not in self._present and (key.startswith(PANEL) or (buttons and key != self.own and not word.scope))
+        }
+        if self._settled:
+            return self._release(absent)
+        self._acted_on |= absent
+        return False
+
+    def see(self, present: Collection[str], settled: bool) -> bool:
+        """Who is in the graph, by key; before a node has `settled` nobody is taken to have left."""
+        self._present, self._settled = frozenset(present), settled
+        self._acted_on -= self._present
+        if not settled or not self._acted_on:
+            return False
+        absent, self._acted_on = self._acted_on, set()
+        return self._release(absent)
+
+    def _release(self, absent: set[str]) -> bool:
+        changed = False
+        for key in absent & self.words.keys():
+            word = self.words[key]
+            if word.stops:
+                changed = self._put(key, replace(word, cleared=word.number)) or changed
+        return changed
+
+    # --- what it says
+
+    @property
+    def stopping(self) -> dict[str, Word]:
+        """Sources that stop this node's robots, or the fleet, by key."""
+        return {key: word for key, word in self.words.items() if word.scope in ("", self.node) and self._holds(key)}
 
     @property
     def stopped(self) -> bool:
         """Whether nobody may move."""
-        return self.button or self.line
+        return bool(self.stopping)
 
     @property
     def by(self) -> str:
-        """Who has stopped, and how it is released; empty if nobody has."""
-        ways = [("topic estop", self.line), ("service estop of this node", self.button)]
-        return " and ".join(way for way, pressed in ways if pressed)
+        """Whose stop it is, and how it is released; empty if nobody has stopped."""
+        return "; ".join(self.release_of(key) for key in sorted(self.stopping))
 
-    @property
-    def asking(self) -> bool:
-        """Whether a roll call is under way."""
-        return self._quiet is not None
+    def release_of(self, key: str) -> str:
+        """Whose stop it is, and how it is released."""
+        word = self.words[key]
+        if key == self.own:
+            return f"service {word.name}/estop (call it with data: false)"
+        if key in self._present:
+            how = "call it with data: false" if key.startswith(BUTTON) else "it publishes false itself"
+        elif key.startswith(BUTTON):
+            how = "its node has left: start it again and call it with data: false"
+        else:
+            how = "it has left: publish one false on estop, or call the dispatcher's estop with data: false"
+        who = f"service {word.name}/estop" if key.startswith(BUTTON) else f"panel {word.name or 'unknown'}"
+        return f"{who} ({how})"
 
-    def press(self, pressed: bool) -> None:
-        """The node's own button."""
-        self.button = pressed
+    def _holds(self, key: str) -> bool:
+        """Whether a source stops: one that is there and pressed does, whatever was cleared while it was not seen."""
+        word = self.words[key]
+        return word.stops or (word.pressed and key != self.own and key in self._present)
 
-    def hear(self, pressed: bool, wall: float) -> bool:
-        """A publisher's word; True if a roll call has to begin, with a fresh subscription, for what it hears."""
-        if pressed:
-            self.line, self._quiet = True, None
-            return False
-        if self.line:
-            self._quiet, self._looked = 0.0, wall
-        return self.line
+    def _put(self, key: str, word: Word) -> bool:
+        """Join; whether that changed who stops. A panel that repeats itself says nothing new."""
+        before = self.words.get(key)
+        after = self.words[key] = word if before is None else before.joined(word)
+        self._forget()
+        if before is None:
+            return after.stops
+        return after.stops != before.stops or after.cleared != before.cleared
 
-    def answer(self, pressed: bool) -> None:
-        """A word heard in a roll call."""
-        if pressed:
-            self.line, self._quiet = True, None
-
-    def look(self, wall: float) -> None:
-        """End a roll call in which nobody said `true`: released. To be called again and again, between messages."""
-        if self._quiet is None:
-            return
-        self._quiet += min(wall - self._looked, STEP)
-        self._looked = wall
-        if self._quiet >= QUIET:
-            self.line, self._quiet = False, None
+    def _forget(self) -> None:
+        """Drop the oldest of those that stop nobody; a dictionary keeps the order in which they came."""
+        idle = [key for key, word in self.words.items() if not word.stops and key != self.own]
+        for key in idle[: max(len(idle) - MOST_RELEASED, 0)]:
+            del self.words[key]

@@ -112,12 +112,15 @@ class Outlets:
         names: of the robots, in order.
         ways: topic or action, by robot.
         frame: of goals.
+        drove: whether robots may follow a goal that an earlier process of this node sent them.
 
     Raises:
         UserError: the action's type cannot be imported.
     """
 
-    def __init__(self, node: ManagedNode, names: Sequence[str], ways: Sequence[GoalWay], frame: str) -> None:
+    def __init__(
+        self, node: ManagedNode, names: Sequence[str], ways: Sequence[GoalWay], frame: str, drove: bool = False
+    ) -> None:
         self._node, self._names, self._frame = node, tuple(names), frame
         acting = [name for name, way in zip(names, ways, strict=True) if way == "action"]
         kind = action_kind(acting) if acting else None
@@ -129,6 +132,7 @@ class Outlets:
         ]
         self._shadow: list[Outlet] = []
         self._now = self._real
+        self._driven = np.full(len(names), drove)  # robots that may follow a goal which was sent for real
         self._looked = 0.0
 
     def cast(self, shadow: bool) -> None:
@@ -139,11 +143,15 @@ class Outlets:
 
     def send(self, robot: int, pose: PlanarPose, stamp: float) -> None:
         """Send a goal [m, m, rad]."""
+        self._driven[robot] |= self._now is self._real
         self._now[robot].send(self._goal(pose, stamp))
 
     def halt(self, robot: int, pose: PlanarPose, stamp: float) -> None:
-        """Make a robot stand where it is, whoever sent it; the pose may be unknown (nan) to one that is `blind`."""
-        self._now[robot].halt(self._goal(pose, stamp))
+        """Make a robot stand where it is, whoever sent it; the pose may be unknown (nan) to one that is `blind`.
+
+        A robot that was sent anywhere for real still drives when the mode becomes shadow: it is halted for real.
+        """
+        self._halting(robot).halt(self._goal(pose, stamp))
 
     def stay(self, robot: int, pose: PlanarPose, stamp: float) -> None:
         """Make a robot stand that follows a goal of this node."""
@@ -181,19 +189,23 @@ class Outlets:
 
     @property
     def listeners(self) -> NDArray[np.int64]:
-        """How many take goals, by robot."""
-        return np.array([outlet.listeners() for outlet in self._now], dtype=np.int64)
+        """How many would be reached by a halt, by robot."""
+        robots = range(len(self._names))
+        return np.array([self._halting(robot).listeners() for robot in robots], dtype=np.int64)
 
     @property
     def blind(self) -> NDArray[np.bool_]:
         """Who can be made to stand without knowing where, by robot."""
-        return np.array([outlet.blind for outlet in self._now], dtype=np.bool_)
+        return np.array([self._halting(robot).blind for robot in range(len(self._names))], dtype=np.bool_)
 
     @property
     def unserved(self) -> list[str]:
         """Robots whose goal waits for their navigation to offer the action."""
         outlets = zip(self._names, self._real, strict=True)
         return [name for name, outlet in outlets if isinstance(outlet, ActionOutlet) and outlet.waiting]
+
+    def _halting(self, robot: int) -> Outlet:
+        return (self._real if self._driven[robot] else self._now)[robot]
 
     def _goal(self, pose: PlanarPose, stamp: float) -> Any:
         return goal_message(*pose, stamp, self._frame)

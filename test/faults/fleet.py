@@ -53,9 +53,9 @@ class Fleet:
         self._start("world", WORLD, remaps, real_time_factor=factor, seed=3)
 
     def start_robots(self, part: str, names: Sequence[str], **parameters: Any) -> None:
-        """A process with these robots."""
+        """A process with these robots, and a node of the part's name."""
         given = {"policy": str(self.policy), "robots": list(names), "seed": 3, "use_sim_time": True} | parameters
-        self._start(part, ROBOT, **given)
+        self._start(part, ROBOT, {"__node": part}, **given)
 
     def start_dispatcher(self, part: str = "dispatcher", **parameters: Any) -> None:
         """Polling K robots."""

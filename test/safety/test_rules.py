@@ -18,7 +18,7 @@ from meanfleet.errors import UserError
 from meanfleet.robot_node.confirmation import Confirmation
 from meanfleet.robot_node.halt import STRAY, Halt
 from meanfleet.robot_node.service import Service
-from meanfleet.safety import QUIET, Stop, excluded
+from meanfleet.safety import excluded
 
 ROBOTS = ("a", "b", "c", "d")
 
@@ -27,74 +27,7 @@ def config(**safety: object) -> Config:
     return Config(zones=("x", "y"), fleet={"names": ROBOTS}, safety=safety)  # type: ignore[arg-type]
 
 
-# --- the emergency stop
-
-
-def wait(stop: Stop, wall: float, seconds: float) -> None:
-    """Look as a node does, for so long [s] after `wall`."""
-    for step in range(1, round(seconds / 0.05) + 1):
-        stop.look(wall + 0.05 * step)
-
-
-@given(st.lists(st.tuples(st.integers(0, 2), st.sampled_from(["press", "release", "die"])), max_size=20))
-def test_robots_stand_while_a_living_publisher_says_so_and_until_a_release(events: list[tuple[int, str]]) -> None:
-    """Three panels, which press, release and die. The rule in plain words, beside the machine that follows it:
-
-    a `true` stops; a `false`, if no other living panel's last word is `true`, releases; a death changes nothing.
-    """
-    stop, words, wall, expected = Stop(), {}, 0.0, False
-    for panel, event in events:
-        wall += 10 * QUIET
-        if event == "die":
-            words.pop(panel, None)
-        else:
-            words[panel] = event == "press"
-            expected = words[panel] or (expected and any(words.values()))
-            if stop.hear(words[panel], wall):
-                for word in words.values():  # a fresh subscription hears what every living publisher said last
-                    stop.answer(word)
-        wait(stop, wall, 1.1 * QUIET)
-        assert stop.stopped == expected
-        assert not stop.asking
-
-
-def test_a_release_waits_for_the_roll_call() -> None:
-    stop = Stop()
-    assert not stop.hear(True, 0.0)
-    assert stop.hear(False, 5.0), "the others have to be asked"
-    wait(stop, 5.0, 0.9 * QUIET)
-    assert stop.stopped
-    wait(stop, 5.0 + 0.9 * QUIET, 0.2 * QUIET)
-    assert not stop.stopped
-    assert not stop.hear(False, 9.0), "nothing to release, nobody to ask"
-
-
-def test_a_process_that_stood_still_heard_nobody_and_releases_nothing() -> None:
-    stop = Stop()
-    stop.hear(True, 0.0)
-    stop.hear(False, 5.0)
-    stop.look(5.0 + 60 * QUIET)  # stalled, while another panel's `true` waited to be read
-    assert stop.stopped
-    stop.answer(True)
-    wait(stop, 5.0 + 60 * QUIET, 2 * QUIET)
-    assert stop.stopped
-
-
-def test_each_button_is_released_where_it_was_pressed() -> None:
-    stop = Stop()
-    for first, second in itertools.permutations(["line", "button"]):
-        stop.press(True)
-        stop.hear(True, 0.0)
-        assert stop.by == "topic estop and service estop of this node"
-        for way in (first, second):
-            assert stop.stopped
-            if way == "button":
-                stop.press(False)
-            else:
-                stop.hear(False, 1.0)
-                wait(stop, 1.0, 1.1 * QUIET)
-        assert not stop.stopped
-        assert stop.by == ""
+# --- the emergency stop: telling robots to stand
 
 
 def poses(*x: float) -> NDArray[np.float64]:

@@ -22,6 +22,7 @@ from rclpy.qos import QoSProfile
 
 from meanfleet.errors import UserError
 from meanfleet.memory import give_back
+from meanfleet.safety import KEEP_NONE, OperatorState, state_file
 
 from ..node import Signals, WorkingNode
 from ..parameters import ParameterSpec
@@ -49,6 +50,8 @@ class ManagedNode(LifecycleNodeMixin, WorkingNode):
         self.table, self.stopped = {spec.name: spec for spec in table}, stopped
         for spec in self.table.values():
             self._declare(spec)
+        self.operator = self._operator_state()
+        self.taken_over = self._take_over()
         self.configured = self.active = self.starting = False
         self.pending: Any = None  # what `prepare` made of accepted parameters and `put` has not put in place yet
         self._candidate: Any = None
@@ -71,6 +74,9 @@ class ManagedNode(LifecycleNodeMixin, WorkingNode):
 
     def pause(self) -> None:
         """Deactivate; also called when activating failed half-way."""
+
+    def attend(self) -> None:
+        """Called again and again, whatever state the node is in."""
 
     def act(self) -> float:
         """`work` of an active node."""
@@ -166,6 +172,37 @@ class ManagedNode(LifecycleNodeMixin, WorkingNode):
         except rclpy.exceptions.InvalidParameterValueException:
             raise UserError(f"parameter '{spec.name}' of {self.get_name()}: expected {spec.expected}") from None
 
+    def _operator_state(self) -> OperatorState:
+        folder = self.get_parameter("state_dir").value if "state_dir" in self.table else KEEP_NONE
+        return OperatorState(state_file(folder, self.get_fully_qualified_name()))
+
+    def _take_over(self) -> str:
+        """What an operator set at run time, unless it was given at the start; returns it in words."""
+        taken = []
+        for name, value in self.operator.settings.items():
+            spec = self.table.get(name)
+            if spec is None or not spec.is_default(self.get_parameter_or(name).value):
+                continue
+            try:
+                spec.check(value)
+                kind = (
+                    Parameter.Type.STRING_ARRAY
+                    if spec.default == ()
+                    else Parameter.Type.from_parameter_value(spec.default)
+                )
+                result = self.set_parameters([Parameter(name, kind, value)])[0]
+                reason = "" if result.successful else result.reason
+            except (UserError, TypeError, ValueError) as error:
+                reason = str(error)
+            if reason:
+                raise UserError(
+                    f"state file {self.operator.path}: {name} cannot be {value!r} ({reason}): mend or remove it"
+                )
+            taken.append(f"{name} {', '.join(map(str, value)) or 'nobody' if isinstance(value, list) else value}")
+        if taken:
+            self.get_logger().info(f"taken over from {self.operator.path}: {'; '.join(taken)}")
+        return "; ".join(taken)
+
     def _judge(self, parameters: list[Any]) -> Any:
         """Whether parameters may be set: called before, for all of one call at once."""
         self._candidate, self._untidy = None, True
@@ -191,7 +228,13 @@ class ManagedNode(LifecycleNodeMixin, WorkingNode):
         spec.check(value)
 
     def _accept(self, parameters: list[Any]) -> None:
-        """Called after parameters were set."""
+        """Called after parameters were set, before the caller has the answer."""
+        for parameter in parameters:
+            spec = self.table.get(parameter.name)
+            if spec is not None and spec.effect == "between ticks":
+                self.operator.set(spec.name, None if spec.is_default(parameter.value) else parameter.value)
+                if self.operator.wrong:
+                    self.get_logger().error(self.operator.wrong, throttle_duration_sec=5.0)
         if self._candidate is not None:
             self.pending, self._candidate = self._candidate, None
 
@@ -214,6 +257,7 @@ class ManagedNode(LifecycleNodeMixin, WorkingNode):
 
     def work(self) -> float:
         """Put new parameters in place, then act if active."""
+        self.attend()
         if self.pending is not None and self.between_ticks:
             prepared, self.pending = self.pending, None
             self.put(prepared)
@@ -291,6 +335,8 @@ class ManagedNode(LifecycleNodeMixin, WorkingNode):
             do()
         except UserError as error:
             undo()
+            if self.taken_over:
+                error = UserError(f"{error} ({self.operator.path} holds, set at run time: {self.taken_over})")
             if self.starting:
                 self._refusal = error
             else:
