@@ -5,8 +5,8 @@ and the stale), decide, publish the priority, destroy the subscriptions (which s
 observer with a belief takes in stale samples too, with their age. When nobody answers, the priority is held.
 
 Mode shadow: it decides all the same, and publishes the priority to priority_zone/shadow, so it may run beside a
-dispatcher that steers. An emergency stop (topic estop, which its service presses and releases for everybody; see
-meanfleet.safety.stop) and `safety.min_hold` hold the priority; diagnostics say the reason.
+dispatcher that steers. An emergency stop (topic estop, or its service, which stops everybody and releases panels that
+have left; see meanfleet.safety.stop) and `safety.min_hold` hold the priority; diagnostics say the reason.
 
 Of robots on a line the zones are bins, and the priority's name is its place on the line, a number as text.
 
@@ -31,11 +31,14 @@ Parameters, those with * changing between two ticks (`ros2 param set /dispatcher
         asked, for 3 s at most, whether they are heard.
     await_nodes (string[], []): nodes that are to hear of the first tick, such as a recorder: it waits until they too
         subscribe to diagnostics.
+    state_dir (string, ""): folder of stops and of parameters set at run time, taken over at the next start unless given
+        then; empty: under XDG_STATE_HOME, by ROS domain; none: nothing is kept.
     autostart (bool, true): configure and activate itself; false: wait for a lifecycle manager.
 
-Subscribes: <robot>/zone (std_msgs/Header), k of them per tick, latched; estop (std_msgs/Bool, latched).
+Subscribes: <robot>/zone (std_msgs/Header), k of them per tick, latched; estop (std_msgs/Bool, of any quality);
+estop_state (diagnostic_msgs/DiagnosticArray, latched).
 Publishes: priority_zone (std_msgs/Header, latched; in mode shadow priority_zone/shadow; no name during an emergency
-stop: nobody moves), estop when pressed,
+stop: nobody moves), estop_state: what it knows of stops,
 diagnostics (diagnostic_msgs/DiagnosticArray): the tick with its samples, their ages and weights, the belief, its
 entropy, effective sample size and surprise, the decision or the reason to hold, and the ledger of how all ticks ended.
 Serves: ~/estop (std_srvs/SetBool).

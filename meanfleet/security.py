@@ -95,10 +95,18 @@ def rights(config: Config, namespace: str = "/", each: bool = False) -> tuple[Ri
         seen = [config.pose_source(name).topic for name in some]
         if config.safety.battery_low is not None:
             seen += [f"{name}/{config.safety.battery_topic}" for name in some]
-        steered = ["priority_zone", f"priority_zone{SHADOW}", "estop"]
+        steered = ["priority_zone", f"priority_zone{SHADOW}", "estop", "estop_state"]
         node = node_name(some) if each else "robots"
         heard, actions = [*steered, *seen], [f"{name}/{GOAL_ACTION}" for name in acting]
-        return allow(enclave, node, ["diagnostics", *told], heard, ("estop", "confirm"), managed=True, call=actions)
+        return allow(
+            enclave,
+            node,
+            ["diagnostics", "estop_state", *told],
+            heard,
+            ("estop", "confirm"),
+            managed=True,
+            call=actions,
+        )
 
     priority = ["priority_zone", f"priority_zone{SHADOW}"]
     kinds = ("zone", "goal_pose", f"goal_pose{SHADOW}")
@@ -115,8 +123,8 @@ def rights(config: Config, namespace: str = "/", each: bool = False) -> tuple[Ri
         allow(
             "dispatcher",
             "dispatcher",
-            ["diagnostics", "estop", *priority],
-            ["estop", *priority, *zones],
+            ["diagnostics", "estop_state", *priority],
+            ["estop", "estop_state", *priority, *zones],
             ("estop",),
             managed=True,
         ),
@@ -124,7 +132,12 @@ def rights(config: Config, namespace: str = "/", each: bool = False) -> tuple[Ri
         allow("monitor", "monitor", [], ["diagnostics"]),
         allow("watch", "meanfleet_watch", [], ["diagnostics"], clock=False),
         allow("doctor", "meanfleet_doctor", [], ["priority_zone", *zones, *poses]),
-        allow("recorder", "recorder", [], ["diagnostics", "estop", *priority, *zones, *goals, *shadows, *poses]),
+        allow(
+            "recorder",
+            "recorder",
+            [],
+            ["diagnostics", "estop", "estop_state", *priority, *zones, *goals, *shadows, *poses],
+        ),
         Rights(world.enclave, world.node, _sorted([*world.publish, "/clock"]), world.subscribe, world.reply),
     )
 

@@ -10,7 +10,8 @@ which lasts while the priority stays, or for `safety.confirm_for`; diagnostics s
 
 An emergency stop (topic estop, this node's service, or a dispatcher that is stopped and names no priority; see
 meanfleet.safety.stop) sends every robot its present pose as goal, again if it goes on, and nothing else until it is
-released. A node that starts listens for one before it sends goals. Robots that are excluded, or whose battery is low,
+released, also while the node is inactive. It outlives the node: it is on disk, and other nodes know of it. A node that
+starts waits for what they know before it sends goals. Robots that are excluded, or whose battery is low,
 get no other goal than that; they tell an empty zone, so that they are not polled.
 
 Robots on a line tell their bin; the priority that they hear is a place, and each goal a place on the robot's track.
@@ -26,16 +27,18 @@ Parameters, those with * changing between two ticks:
     seed (int, 0): every robot draws from its own stream of this seed.
     mode* (string, ""): shadow, advise or run; empty: as the configuration says.
     exclude* (string[], []): robots that get no goals; empty: as the configuration says; ['']: none.
+    state_dir (string, ""): folder of stops and of parameters set at run time, taken over at the next start unless given
+        then; empty: under XDG_STATE_HOME, by ROS domain; none: nothing is kept.
     autostart (bool, true): configure and activate itself; false: wait for a lifecycle manager.
 
 Subscribes: priority_zone and priority_zone/shadow (std_msgs/Header, latched), <robot>/odom or what robot.pose_topic,
-    pose_type, pose_reliability and pose_durability say, estop (std_msgs/Bool, latched), with safety.battery_low
-    <robot>/battery_state (sensor_msgs/BatteryState). A pose in a frame that the configuration does not know is refused.
+    pose_type, pose_reliability and pose_durability say, estop (std_msgs/Bool, of any quality), estop_state
+    (diagnostic_msgs/DiagnosticArray, latched: what other nodes know of stops), with safety.battery_low <robot>/battery_state (sensor_msgs/BatteryState). A pose in a frame that the configuration does not know is refused.
     While a pose's publisher is there and silent, the pose stays true for robot.pose_hold.
 Publishes: <robot>/zone (std_msgs/Header, latched, on change and as heartbeat; empty: out of service), <robot>/goal_pose
     or <robot>/goal_pose/shadow (geometry_msgs/PoseStamped, on change, and again every robot.goal_timeout until it is
     reached; with robot.cancel_on_stop a robot's own pose when the node stops while it drives), diagnostics
-    (diagnostic_msgs/DiagnosticArray, every tick).
+    (diagnostic_msgs/DiagnosticArray, every tick), estop_state.
 Actions: with robot.goals: action, in the place of <robot>/goal_pose, <robot>/navigate_to_pose
     (nav2_msgs/action/NavigateToPose) as a client: on change, and again every robot.goal_timeout until it is reached,
     sooner after it was rejected or given up (1 s, 2 s, 4 s, ...); cancelled when the robot is excluded and, with

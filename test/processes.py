@@ -107,6 +107,23 @@ class Processes:
         self._outputs[process.pid] = path
         return process
 
+    def script(self, text: str) -> subprocess.Popen[bytes]:
+        """Start a program of the test's own, which is written to by `stdin`."""
+        program, path = self.folder / f"{len(self.started)}.py", self.folder / f"{len(self.started)}.log"
+        program.write_text(text)
+        with open(path, "wb") as stream:
+            process = subprocess.Popen(
+                [sys.executable, str(program)],
+                stdin=subprocess.PIPE,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                env=self.environment,
+                start_new_session=True,
+            )
+        self.started.append(process)
+        self._outputs[process.pid] = path
+        return process
+
     def node(self, module: str, remaps: Mapping[str, str] | None = None, **parameters: Any) -> subprocess.Popen[bytes]:
         """Start a node with ROS parameters, some of its topics under other names."""
         pairs = [part for name, value in parameters.items() for part in ("-p", f"{name}:={json.dumps(value)}")]

@@ -117,6 +117,11 @@ def test_the_policy_allows_what_the_nodes_do_and_nothing_else(
     }
     listener = Listener(processes.domain)
     own = listener.node
+    from std_msgs.msg import Bool
+
+    from meanfleet.ros.node import LATCHED
+
+    own.create_publisher(Bool, "estop", LATCHED)  # a panel: the recorder takes what is published
     ways = {
         "publish": own.get_publisher_names_and_types_by_node,
         "subscribe": own.get_subscriber_names_and_types_by_node,

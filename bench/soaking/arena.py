@@ -79,13 +79,14 @@ class Arena:
 
     def start(self, name: str, **parameters: Any) -> None:
         """Start the world, the dispatcher or a group of robots by its name."""
+        kept = {"state_dir": str(self.given.folder / "state")}
         if name in self.groups:
-            robots = self.parts["robot"].parameters | {"robots": list(self.groups[name])}
+            robots = self.parts["robot"].parameters | kept | {"robots": list(self.groups[name])}
             self.crew.start(name, Process("robot", robots), node=name)
             return
-        own: dict[str, Any] = {}
+        own: dict[str, Any] = kept if name == "dispatcher" else {}
         if name == "dispatcher":
-            own = {"checkpoint": str(self.given.folder / "dispatcher.json"), "await_nodes": [self.node.get_name()]}
+            own |= {"checkpoint": str(self.given.folder / "dispatcher.json"), "await_nodes": [self.node.get_name()]}
         self.crew.start(name, Process(name, self.parts[name].parameters | own | parameters))
 
     def start_all(self) -> None:

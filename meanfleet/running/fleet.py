@@ -16,7 +16,7 @@ from meanfleet.errors import UserError, suggestion
 from meanfleet.files import writable_folder
 from meanfleet.loading import load_policies
 from meanfleet.robot_config import node_name
-from meanfleet.safety import MODES
+from meanfleet.safety import KEEP_NONE, MODES
 
 from .graph import Argument, Process, choose, heard_by, parse_arguments, recorder_of, steering_of
 
@@ -39,6 +39,7 @@ FLEET_ARGUMENTS: tuple[Argument, ...] = (
     Argument("rho", 0.0, "share of the belief that survives a tick; 0: as the configuration or the policy says"),
     Argument("kappa", 0, "κ of the policy's filter to ask; 0: as the policy says"),
     Argument("checkpoint", "", "file in which the dispatcher keeps its state, to resume after a restart; empty: none"),
+    Argument("state_dir", "", "folder of emergency stops and settings made at run time; empty: under XDG_STATE_HOME"),
     Argument("seed", 0, "of robots and dispatcher"),
     Argument("use_sim_time", False, "follow /clock instead of the computer's clock"),
     Argument("duration", 0.0, "[s, ROS time] from the first tick until the run ends; 0: until interrupted"),
@@ -68,7 +69,12 @@ def fleet_graph(given: Mapping[str, Any]) -> tuple[Process, ...]:
     bundle = load_policies(policy, config)
     common: dict[str, Any] = {"config": str(path.resolve()), "policy": str(Path(policy).resolve())}
     common |= {"use_sim_time": True} if run["use_sim_time"] else {}
-    steered = common | {"mode": run["mode"], "seed": run["seed"]}
+    kept = (
+        str(Path(run["state_dir"]).expanduser().resolve())
+        if run["state_dir"] not in ("", KEEP_NONE)
+        else run["state_dir"]
+    )
+    steered = common | {"mode": run["mode"], "seed": run["seed"], "state_dir": kept}
     robots = _robot_processes(names, run["robots_per_process"], steered) if part != "dispatcher" else ()
     if part == "robots":
         return robots

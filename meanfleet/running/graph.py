@@ -19,6 +19,7 @@ from meanfleet.errors import UserError, suggestion
 from meanfleet.files import writable_folder
 from meanfleet.loading import load_policies
 from meanfleet.resources import config_file
+from meanfleet.safety import KEEP_NONE
 
 MODULES = {
     "world": "meanfleet.sim.node",
@@ -111,13 +112,16 @@ def warehouse_graph(given: Mapping[str, Any], solve_missing: bool = True) -> tup
     if run["out"]:
         run["out"] = str(writable_folder(run["out"]).resolve())
     common = {"config": str(path.resolve()), "n": run["n"]}
-    policies = {"policy": str(Path(policy).resolve()) if policy else ""}
+    policies = {
+        "policy": str(Path(policy).resolve()) if policy else "",
+        "state_dir": KEEP_NONE,
+    }  # every run is a new one
     world = {name: run[name] for name in ("backend", "gui", "real_time_factor", "seed")}
     deciding = {name: run[name] for name in ("k", "rule", "seed", "observer", "sampling", "rho", "kappa")}
     watching = {"duration": run["duration"], "out": run["out"]}
     simulated = {"use_sim_time": True}
     recording = recorder_of(run)
-    monitor = Process("monitor", common | policies | watching | simulated)
+    monitor = Process("monitor", common | {"policy": policies["policy"]} | watching | simulated)
     return (
         *recording,
         Process("world", common | world),

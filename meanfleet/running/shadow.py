@@ -16,6 +16,7 @@ from meanfleet.config import Config
 from meanfleet.dispatcher_node.steering import Steering
 from meanfleet.errors import UserError
 from meanfleet.loading import load_policies
+from meanfleet.safety import KEEP_NONE
 from meanfleet.sim.bags.bag import Bag, Channel
 from meanfleet.sim.bags.qos import HEADER
 from meanfleet.sim.bags.topics import absolute
@@ -70,7 +71,7 @@ def shadow_graph(given: Mapping[str, Any]) -> Shadow:
     files = {name: _path(run[name]) for name in ("config", "policy")}
     said = {"out": _path(run["record"]), "topics": "/diagnostics,*/priority_zone/shadow"} if run["record"] else {}
     recording = [Process("recorder", said)] if said else []
-    shadowing = {"mode": "shadow", "use_sim_time": True} | heard_by(*recording)
+    shadowing = {"mode": "shadow", "use_sim_time": True, "state_dir": KEEP_NONE} | heard_by(*recording)
     return Shadow(
         play,
         (

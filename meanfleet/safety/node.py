@@ -112,10 +112,9 @@ class StopLine:
         return self.stop.see(present, now - node.born > SETTLED)
 
     def _receive(self, pressed: bool, publisher: dict[str, Any], now: float) -> bool:
-        if not pressed:
-            self._see(now)  # who has left is judged by now, not by a tenth of a second ago
+        changed = self._see(now)  # who has left is judged by now, not by a tenth of a second ago
         gid = publisher["gid"]
-        return self.stop.receive(gid.hex(), pressed, publisher["number"], self._name(gid), now)
+        return self.stop.receive(gid.hex(), pressed, publisher["number"], self._name(gid), now) or changed
 
     def _name(self, gid: bytes) -> str:
         topic = self._node.resolve_topic_name(ESTOP)

@@ -19,6 +19,7 @@ FLEET = (
     "*/priority_zone",
     "*/priority_zone/shadow",
     "*/estop",
+    "*/estop_state",
     "*/diagnostics",
     "/clock",
     "/tf_static",

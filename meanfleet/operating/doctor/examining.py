@@ -12,6 +12,7 @@ from .findings import Finding, by_level
 from .graph_checks import (
     check_dispatchers,
     check_goals,
+    check_panels,
     check_poses,
     check_presence,
     check_qos,
@@ -32,6 +33,7 @@ CHECKS = (
     check_robots,
     check_poses,
     check_goals,
+    check_panels,
 )
 
 

@@ -91,6 +91,7 @@ class Expected:
         prefix = f"{self.namespace}/"
         found = [
             Topic(f"{prefix}priority_zone", "priority", HEADER, "the robot nodes", "reliable", "transient local"),
+            Topic(f"{prefix}estop", "estop", "std_msgs/msg/Bool"),
             Topic("/clock", "clock", "rosgraph_msgs/msg/Clock", "nodes on simulated time", "best effort"),
             Topic(f"{prefix}diagnostics", "diagnostics", "diagnostic_msgs/msg/DiagnosticArray"),
             Topic(f"{prefix}fleet_markers", "markers", "visualization_msgs/msg/MarkerArray"),

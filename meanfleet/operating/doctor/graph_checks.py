@@ -183,6 +183,8 @@ def check_qos(seen: Snapshot, fleet: Expected) -> Iterator[Finding]:
         requested.setdefault(endpoint.topic, []).append(endpoint)
     found: dict[tuple[str, str, str], list[tuple[Topic, Endpoint]]] = {}
     for topic in fleet.topics():
+        if topic.kind == "estop":  # its readers ask for every quality, see `check_panels`
+            continue
         for offer in offered.get(topic.name, []):
             for reader, why in _unmet(topic, offer, requested.get(topic.name, [])):
                 found.setdefault((topic.kind, reader, why), []).append((topic, offer))
@@ -196,6 +198,28 @@ def check_qos(seen: Snapshot, fleet: Expected) -> Iterator[Finding]:
             _qos_remedy(why),
             tuple(names),
         )
+
+
+def check_panels(seen: Snapshot, fleet: Expected) -> Iterator[Finding]:
+    """Emergency stops that a node which starts later, or a network that loses packets, would not receive."""
+    panels = seen.publishing(f"{fleet.namespace}/estop")
+    weak = {
+        "volatile, so a node that starts later learns of its stop from other nodes alone": [
+            one.node for one in panels if one.durability == "volatile"
+        ],
+        "best effort, so a lost packet is a lost stop": [
+            one.node for one in panels if one.reliability == "best effort"
+        ],
+    }
+    for why, nodes in weak.items():
+        if nodes:
+            yield Finding(
+                "warn",
+                "estop",
+                f"{few(sorted(set(nodes)))} publishes '{fleet.namespace}/estop' {why}",
+                "let it offer reliability reliable and durability transient_local (depth 1)",
+                tuple(nodes),
+            )
 
 
 VOLATILE = "publishes volatile, which never reaches the transient-local subscription of"
