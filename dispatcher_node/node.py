@@ -31,14 +31,14 @@ Parameters, those with * changing between two ticks (`ros2 param set /dispatcher
         asked, for 3 s at most, whether they are heard.
     await_nodes (string[], []): nodes that are to hear of the first tick, such as a recorder: it waits until they too
         subscribe to diagnostics.
-    state_dir (string, ""): folder of stops and of parameters set at run time, taken over at the next start unless given
-        then; empty: under XDG_STATE_HOME, by ROS domain; none: nothing is kept.
+    state_dir (string, ""): folder of stops and of parameters set at run time, which the next process takes over unless
+        they are given to it; empty means under XDG_STATE_HOME, by ROS domain, and none that nothing is kept.
     autostart (bool, true): configure and activate itself; false: wait for a lifecycle manager.
 
 Subscribes: <robot>/zone (std_msgs/Header), k of them per tick, latched; estop (std_msgs/Bool, of any quality);
 estop_state (diagnostic_msgs/DiagnosticArray, latched).
 Publishes: priority_zone (std_msgs/Header, latched; in mode shadow priority_zone/shadow; no name during an emergency
-stop: nobody moves), estop_state: what it knows of stops,
+stop, nobody moves), estop_state (what it knows of stops),
 diagnostics (diagnostic_msgs/DiagnosticArray): the tick with its samples, their ages and weights, the belief, its
 entropy, effective sample size and surprise, the decision or the reason to hold, and the ledger of how all ticks ended.
 Serves: ~/estop (std_srvs/SetBool).

@@ -27,13 +27,14 @@ Parameters, those with * changing between two ticks:
     seed (int, 0): every robot draws from its own stream of this seed.
     mode* (string, ""): shadow, advise or run; empty: as the configuration says.
     exclude* (string[], []): robots that get no goals; empty: as the configuration says; ['']: none.
-    state_dir (string, ""): folder of stops and of parameters set at run time, taken over at the next start unless given
-        then; empty: under XDG_STATE_HOME, by ROS domain; none: nothing is kept.
+    state_dir (string, ""): folder of stops and of parameters set at run time, which the next process takes over unless
+        they are given to it; empty means under XDG_STATE_HOME, by ROS domain, and none that nothing is kept.
     autostart (bool, true): configure and activate itself; false: wait for a lifecycle manager.
 
 Subscribes: priority_zone and priority_zone/shadow (std_msgs/Header, latched), <robot>/odom or what robot.pose_topic,
     pose_type, pose_reliability and pose_durability say, estop (std_msgs/Bool, of any quality), estop_state
-    (diagnostic_msgs/DiagnosticArray, latched: what other nodes know of stops), with safety.battery_low <robot>/battery_state (sensor_msgs/BatteryState). A pose in a frame that the configuration does not know is refused.
+    (diagnostic_msgs/DiagnosticArray, latched, what other nodes know of stops), with safety.battery_low
+    <robot>/battery_state (sensor_msgs/BatteryState). A pose in a frame that the configuration does not know is refused.
     While a pose's publisher is there and silent, the pose stays true for robot.pose_hold.
 Publishes: <robot>/zone (std_msgs/Header, latched, on change and as heartbeat; empty: out of service), <robot>/goal_pose
     or <robot>/goal_pose/shadow (geometry_msgs/PoseStamped, on change, and again every robot.goal_timeout until it is
