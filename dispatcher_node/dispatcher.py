@@ -85,7 +85,7 @@ class Dispatcher:
         rule: "learned" uses the bundle; "hold" (a_g = s_g) and "random" are baselines.
         priority: s_g(0); None draws it from the game's start law.
         sampling: which robots are drawn: a design, or the name of one that needs no configuration.
-        rho: share of the belief that survives a tick; None: the bundle's for k, falling while samples surprise.
+        rho: share of the belief that survives a tick; None: the bundle's for k, and from there on as samples ask.
         kappa: κ of the filter to ask, one that the bundle holds; None: the bundle's.
         polls_per_tick: robots drawn per tick on average, instead of k; any positive number.
         particles: of the particle observer.

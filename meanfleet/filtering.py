@@ -23,9 +23,9 @@ FloatArray = NDArray[np.float64]
 Deciding = Literal["nearest", "interpolated", "posterior"]
 DECIDING: tuple[Deciding, ...] = get_args(Deciding)
 
-# Adaptive forgetting: share of the surprise level that a tick keeps, level that chance reaches, how fast ρ falls, and
-# the least factor of ρ.
-KEEP, SLACK, GAIN, LEAST = 0.9, 0.2, 4.0, 0.02
+# Adaptive forgetting: ρ of the rivals, the share of a score that a tick keeps, and the head start of the setting's ρ.
+RHOS = (1.0, 0.98, 0.95, 0.9, 0.8, 0.6, 0.3)
+KEEP, HEAD = 0.98, 4.0
 TINY = 1e-9  # weight of a zone that the belief has ruled out: samples there are a great surprise, not an error
 
 
@@ -56,18 +56,44 @@ def surprise(alpha: ArrayLike, sample: ArrayLike) -> float:
     return gap / math.sqrt((len(weights) - 1) / 2)
 
 
-def forgetting(rho: float, level: float, alpha: ArrayLike, sample: ArrayLike) -> tuple[float, float]:
-    """The ρ of this tick and the new surprise level, given the belief α [zone] before this tick's sample is added.
+def rivals(rho: float, adaptive: bool = True) -> FloatArray:
+    """ρ of every belief that is judged, the setting's own first [rival]; one that does not adapt has no other."""
+    return np.array([rho, *(other for other in RHOS if adaptive and other != rho)])
 
-    A wrong model of the robots shows as surprise that lasts. The level is its running mean, 0 at the start,
 
-        level ← KEEP·level + (1 − KEEP)·surprise(α, sample)        ρ_t = ρ·max(LEAST, exp(−GAIN·max(0, level − SLACK)))
+def head_start(count: int) -> FloatArray:
+    """Scores before the first sample [rival]."""
+    return np.array([0.0] + [-HEAD] * (count - 1))
 
-    A tick without samples leaves the level as it is.
+
+def forgetting(rhos: ArrayLike, scores: ArrayLike, beliefs: ArrayLike, sample: ArrayLike) -> tuple[float, FloatArray]:
+    """The ρ of this tick and the new scores [rival].
+
+    A wrong model of the robots is best met by forgetting, a right one by remembering, and which it is only samples
+    tell. So beside the dispatcher's belief run rivals α_b [rival, zone] that forget by one fixed ρ_b each. None of them
+    depends on the ρ that comes out, so forgetting cannot feed on itself. Each is judged by how well its mean m_b
+    predicted where the k polled robots are, by squared error (Brier's score) against their shares x:
+
+        score_b ← KEEP·score_b − k·|m_b − x|²        ρ_t = Σ_b ρ_b·exp(score_b) / Σ_b exp(score_b)
+
+    These are exponential weights with discounted losses; Brier's score is mixable at the rate 1 that is used (Vovk and
+    Zhdanov, Prediction with expert advice for the Brier game, 2009). A tick without samples leaves the scores as they
+    are.
+
+    Args:
+        rhos: ρ_b, see `rivals`.
+        scores: before this tick; at first `head_start`.
+        beliefs: α_b before this tick's sample is added [rival, zone].
+        sample: robots polled now [zone], as they count.
     """
-    if np.sum(sample) > 0:
-        level = KEEP * level + (1 - KEEP) * surprise(alpha, sample)
-    return rho * max(LEAST, math.exp(-GAIN * max(0.0, level - SLACK))), level
+    shares, found = np.asarray(sample, dtype=np.float64), np.asarray(scores, dtype=np.float64)
+    k = float(shares.sum())
+    if k > 0 and len(found) > 1:
+        alphas = np.asarray(beliefs, dtype=np.float64)
+        missed = alphas / alphas.sum(axis=1, keepdims=True) - shares / k
+        found = KEEP * found - k * (missed**2).sum(axis=1)
+    weights = np.exp(found - found.max())
+    return float(weights @ np.asarray(rhos, dtype=np.float64) / weights.sum()), found
 
 
 @dataclass(frozen=True)
@@ -78,7 +104,7 @@ class FilterSetting:
         rho: share of the belief that survives a tick, in (0, 1].
         deciding: how Q_κ is asked, see `FilterModel.values`.
         fleet: what that earned in the n-robot system: mean, error, rollouts, horizon, n and the like; JSON-ready.
-        adaptive: whether surprise makes it forget faster, see `forgetting`.
+        adaptive: whether ρ follows what samples tell, see `forgetting`; `rho` is then where it starts.
     """
 
     rho: float

@@ -42,7 +42,7 @@ def make_observer(
     """The observer of that name for a fleet of `robots` robots of which about k are polled per tick.
 
     ρ is the setting's for k with "dirichlet", and 1 (exact Bayes) with "particle", unless it is given. The setting's
-    own ρ also falls while samples surprise, a given one is kept.
+    is where it starts, and samples lead it on; a given one is kept.
 
     Raises:
         UserError: an unknown name, ρ outside (0, 1], or a bundle without a filter.

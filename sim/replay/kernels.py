@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from meanfleet.solver.fleet.beliefs import Memory, decide, forgetting, predict
+from meanfleet.solver.fleet.beliefs import Memory, begin, decide, drift_on, learn
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -118,20 +118,18 @@ def replay_remembering(
     size = counts.shape[1]
     drawn, answers = np.zeros(zones.shape[1], np.bool_), np.zeros(k, np.int64)
     sample, alpha = np.zeros(size, np.int64), np.zeros(size)
-    values, scratch, level = np.empty(dispatches), np.empty((3, size)), 0.0
-    alpha[:] = memory.prior
+    values, scratch = np.empty(dispatches), np.empty((3, size))
+    rivals, scores = np.empty((memory.rhos.shape[0], size)), np.empty(memory.rhos.shape[0])
+    begin(memory, alpha, rivals, scores)
     for t in range(zones.shape[0]):
         asked[t], heard[t] = ask(zones[t], k, draws, drawn, answers)
         sample[:] = 0
         for i in range(heard[t]):
             sample[answers[i]] += 1
-        rho = memory.rho
-        if memory.adaptive:
-            rho, level = forgetting(rho, level, alpha, sample)
-        alpha += sample
+        rho = learn(memory, alpha, rivals, scores, sample)
         gap[t] = distance(alpha, counts[t])
         if heard[t] == 0:  # nobody answered: nothing is decided
             dispatch[t] = priority[t] % dispatches
         else:
             dispatch[t] = decide(memory, priority[t], alpha, values, scratch)
-        predict(alpha, memory.drift[priority[t]], rho, scratch[0])
+        drift_on(memory, priority[t], rho, alpha, rivals, scratch[0])

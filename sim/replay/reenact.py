@@ -5,12 +5,12 @@ same belief and the same dispatch. What was drawn at random is taken from the re
 and, without memory, the answers that a table for fewer robots was asked with.
 
 A record that begins late or lacks ticks does not tell the belief in between. There the recorded belief is taken over,
-and only the decision on it is checked ("anchored").
+and only the decision on it is checked ("anchored"). Nor does it tell what a ρ that adapts was judged by: from there on
+each belief is checked against the one before, and ρ is taken over.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,7 +20,7 @@ import numpy as np
 from meanfleet.bundle import PolicyBundle
 from meanfleet.dispatcher_node.dispatcher import RULES, Dispatcher, Rule
 from meanfleet.errors import UserError
-from meanfleet.filtering import GAIN, LEAST, SLACK, first_best
+from meanfleet.filtering import first_best
 
 Values = Mapping[str, Any]
 CLOSE = 1e-9  # of numbers in a belief: another machine may add in another order
@@ -43,7 +43,7 @@ class Reenactment:
 
     Attributes:
         ticks: re-enacted.
-        anchored: of these, ticks whose belief was taken from the record.
+        anchored: of these, ticks whose belief, or whose ρ, was taken from the record.
         mismatches: every difference found.
     """
 
@@ -219,12 +219,11 @@ class _Live:
         if self.certain:
             found["rho"] = belief.rho
         elif not _same(belief.rho, tick.values["rho"]):
-            found.pop("surprise")
-            self._anchor(tick, done)
+            self._anchor(tick, done, one.belief.state()["past"][:-1])
         self._compare(tick, found, done)
 
-    def _anchor(self, tick: _Tick, done: Reenactment) -> None:
-        """Take the recorded belief over, check the decision on it, and go on from there."""
+    def _anchor(self, tick: _Tick, done: Reenactment, past: Sequence[Any] = ()) -> None:
+        """Take the recorded belief over, check the decision on it, and go on from there; `past` as far as known."""
         model, said, one = self.bundle.filtering, tick.values, self.dispatcher
         assert model is not None
         setting = model.setting_for(one.k)
@@ -233,9 +232,7 @@ class _Live:
         held = silent or tick.rule == "hold" or tick.reason != ""
         best = tick.priority % self.bundle.game.dispatches if held else first_best(values)
         self._compare(tick, {"dispatch": best}, done)
-        share = max(float(said["rho"]) / setting.rho, LEAST)
-        level = SLACK - math.log(share) / GAIN if share < 1 else 0.0
-        state = {"alpha": said["belief"], "rho": said["rho"], "level": level, "past": []}
+        state = {"alpha": said["belief"], "rho": said["rho"], "past": past}
         one.belief = one.belief.restored(state)
         one.belief.predict(tick.priority)
         done.anchored += 1

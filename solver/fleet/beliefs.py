@@ -1,7 +1,7 @@
 """Compiled beliefs about the fleet: what `meanfleet.filtering` says, for rollouts by the million (MATH §7).
 
 A belief is a Dirichlet law with weights α per zone. Values are the same as those of `FilterModel.values` and
-`filtering.surprise` up to the order of sums.
+`filtering.forgetting` up to the order of sums.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from meanfleet.filtering import GAIN, KEEP, LEAST, SLACK, TINY
+from meanfleet.filtering import HEAD, KEEP, TINY
 
 from ..game import FloatArray
 from ..interpolation import SNAP
@@ -32,9 +32,8 @@ class Memory(NamedTuple):
         histograms: all of κ robots, int64 [h, zone]; only deciding by the posterior reads them.
         prior: α [zone] before the first sample.
         drift: P̃ that the belief is predicted with, float64 [s_g, z, z'].
-        rho: ρ.
+        rhos: ρ of every rival [rival], the setting's own first; a ρ that does not adapt has no other.
         deciding: NEAREST, INTERPOLATED or POSTERIOR.
-        adaptive: whether surprise lowers ρ.
         informed: whether it sees the whole fleet instead of a sample, and so needs no belief.
     """
 
@@ -44,9 +43,8 @@ class Memory(NamedTuple):
     histograms: IntArray
     prior: FloatArray
     drift: FloatArray
-    rho: float
+    rhos: FloatArray
     deciding: int
-    adaptive: bool
     informed: bool
 
 
@@ -177,33 +175,51 @@ def _posterior(q: FloatArray, histograms: IntArray, alpha: FloatArray, kappa: in
 
 
 @njit(cache=True, nogil=True)
-def surprise(alpha: FloatArray, sample: IntArray) -> float:
-    """`filtering.surprise`."""
-    zones, k, total = alpha.shape[0], sample.sum(), alpha.sum()
-    gap = 0.0
-    if k == 0 or zones < 2:
-        return 0.0
-    for z in range(zones):
-        own, other = max(alpha[z], TINY), max(total - alpha[z], TINY)
-        chance, term, mass, mean, actual = 1.0, 0.0, 0.0, 0.0, 0.0
-        for c in range(k + 1):
-            if c > 0:
-                chance *= (k - c + 1) / c * (own + c - 1) / (other + k - c)
-                term += math.log((own + c - 1) / c)
-            mass += chance
-            mean += chance * term
-            if c == sample[z]:
-                actual = term
-        gap += mean / mass - actual
-    return float(gap / math.sqrt((zones - 1) / 2))
+def begin(memory: Memory, alpha: FloatArray, rivals: FloatArray, scores: FloatArray) -> None:
+    """Believe the prior. Mutates `alpha` [zone], `rivals` [rival, zone] and `scores` [rival]."""
+    alpha[:] = memory.prior
+    rivals[:] = memory.prior
+    scores[:] = -HEAD
+    scores[0] = 0.0
 
 
 @njit(cache=True, nogil=True)
-def forgetting(rho: float, level: float, alpha: FloatArray, sample: IntArray) -> tuple[float, float]:
-    """`filtering.forgetting`."""
-    if sample.sum() > 0:
-        level = KEEP * level + (1 - KEEP) * surprise(alpha, sample)
-    return rho * max(LEAST, math.exp(-GAIN * max(0.0, level - SLACK))), level
+def learn(memory: Memory, alpha: FloatArray, rivals: FloatArray, scores: FloatArray, sample: IntArray) -> float:
+    """Take a sample [zone] in, and return this tick's ρ. Mutates `alpha`, and where ρ adapts `rivals` and `scores`."""
+    alpha += sample
+    if memory.rhos.shape[0] == 1:
+        return float(memory.rhos[0])
+    rho = forgetting(memory.rhos, scores, rivals, sample)
+    for b in range(rivals.shape[0]):
+        rivals[b] += sample
+    return rho
+
+
+@njit(cache=True, nogil=True)
+def drift_on(memory: Memory, s: int, rho: float, alpha: FloatArray, rivals: FloatArray, scratch: FloatArray) -> None:
+    """Let the fleet move under s_g = s. Mutates `alpha`, `scratch` [zone], and where ρ adapts `rivals`."""
+    predict(alpha, memory.drift[s], rho, scratch)
+    if memory.rhos.shape[0] > 1:
+        for b in range(rivals.shape[0]):
+            predict(rivals[b], memory.drift[s], memory.rhos[b], scratch)
+
+
+@njit(cache=True, nogil=True)
+def forgetting(rhos: FloatArray, scores: FloatArray, beliefs: FloatArray, sample: IntArray) -> float:
+    """The ρ of `filtering.forgetting`. Mutates `scores` [rival]."""
+    k = sample.sum()
+    if k > 0:
+        for b in range(rhos.shape[0]):
+            total, missed = beliefs[b].sum(), 0.0
+            for z in range(sample.shape[0]):
+                missed += (beliefs[b, z] / total - sample[z] / k) ** 2
+            scores[b] = KEEP * scores[b] - k * missed
+    best, mean, mass = scores.max(), 0.0, 0.0
+    for b in range(rhos.shape[0]):
+        weight = math.exp(scores[b] - best)
+        mean += weight * rhos[b]
+        mass += weight
+    return mean / mass
 
 
 @njit(cache=True, nogil=True)

@@ -137,6 +137,16 @@ class Fleet:
         """`returns` under a dispatcher that remembers: the same starts, polls and steering for the same seed."""
         return self._roll_filtered(observer, local_policy, rollouts, horizon, seed, first, 0)[0]
 
+    def settled_rates(
+        self, observer: Observer, local_policy: FloatArray, rollouts: int, ticks: tuple[int, int], seed: Seed = 0
+    ) -> FloatArray:
+        """Mean reward per tick of every rollout [rollout] under a dispatcher that remembers, from one tick to before
+        another: what a fleet earns that has been running for long."""
+        begin, end = ticks
+        if not 0 <= begin < end:
+            raise UserError(f"ticks {begin} to {end}: expected the first to be 0 or more, and below the last")
+        return self._roll_filtered(observer, local_policy, rollouts, end, seed, 0, 0, begin)[0] / (end - begin)
+
     def informed_returns(
         self,
         model: FilterModel,
@@ -165,7 +175,9 @@ class Fleet:
         seed: Seed,
         first: int,
         slots: int,
+        settled: int | None = None,
     ) -> tuple[FloatArray, IntArray]:
+        """Discounted returns and the log; with `settled` instead sums without discount from that tick on."""
         game, k = self.game, self.k
         expected = (game.priorities, game.zones, game.dispatches)
         actual = (observer.model.q.shape[0], len(observer.model.prior), observer.model.q.shape[2])
@@ -173,14 +185,15 @@ class Fleet:
             raise UserError(f"observer of {actual} priorities, zones and dispatches, expected {expected}")
         returns = np.empty(rollouts)
         log = np.empty((rollouts, slots, 2 + 2 * game.zones), dtype=np.int64)
-        memory, world = observer.memory(), self.world(local_policy)
+        memory, skip = observer.memory(), settled or 0
+        world = self.world(local_policy, None if settled is None else 1.0)
 
         def run(counts: IntArray, priority: IntArray, streams: Streams, part: slice) -> None:
-            roll_filtered(counts, priority, k, memory, *world, horizon, *streams[:3], returns[part], log[part])
+            roll_filtered(counts, priority, k, memory, *world, horizon, skip, *streams[:3], returns[part], log[part])
 
         def run_particles(counts: IntArray, priority: IntArray, streams: Streams, part: slice) -> None:
             dispatcher = (k, memory, observer.particles, logs)
-            rest = (*dispatcher, *world, horizon, *streams, returns[part], log[part])
+            rest = (*dispatcher, *world, horizon, skip, *streams, returns[part], log[part])
             roll_particles(counts, priority, *rest)
 
         if observer.particles and self.n > MOST_BY_PARTICLES:
@@ -223,14 +236,17 @@ class Fleet:
         return returns, seen
 
     def world(
-        self, local_policy: FloatArray
+        self, local_policy: FloatArray, discount: float | None = None
     ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray, float]:
-        """π_l, P_l, r_l, sums of P_g, r_g and γ: fresh copies, one memory layout and one compiled kernel for all."""
+        """π_l, P_l, r_l, sums of P_g, r_g and γ: fresh copies, one memory layout and one compiled kernel for all.
+
+        A `discount` that is given takes the game's place.
+        """
         game = self.game
         policy, P_l, r_l, r_g = (
             np.array(array, dtype=float, order="C") for array in (local_policy, game.P_l, game.r_l, game.r_g)
         )
-        return policy, P_l, r_l, np.cumsum(game.P_g, axis=2), r_g, game.discount
+        return policy, P_l, r_l, np.cumsum(game.P_g, axis=2), r_g, game.discount if discount is None else discount
 
     def in_chunks(self, run: Work, rollouts: int, horizon: int, seed: Seed, first: int) -> None:
         """Call run(counts, priority, streams, slice of rollouts) for every chunk, on all threads."""

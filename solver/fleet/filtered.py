@@ -8,11 +8,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from meanfleet.filtering import DECIDING, Deciding, FilterModel, FilterSetting
+from meanfleet.filtering import DECIDING, Deciding, FilterModel, FilterSetting, rivals
 
 from ..game import FloatArray, Game
 from ..histograms import counting_table, enumerate_histograms
-from .beliefs import POSTERIOR, Memory, decide, decide_by_fleets, forgetting, predict
+from .beliefs import POSTERIOR, Memory, begin, decide, decide_by_fleets, drift_on, learn
 from .kernels import poll, steer, step
 from .particles import mean_fleet, new_cloud, predict_particles, restart, update_particles
 
@@ -33,7 +33,7 @@ class Observer:
         drift: P̃ that it believes in, float64 [s_g, z, z'].
         rho: ρ.
         deciding: how Q_κ is asked.
-        adaptive: whether surprise lowers ρ.
+        adaptive: whether ρ follows what samples tell.
         informed: whether it sees the whole fleet every tick: then nothing but the model and `deciding` counts.
         particles: of a belief by particles, which is not adaptive; 0: a Dirichlet law.
     """
@@ -68,9 +68,8 @@ class Observer:
             np.array(every, dtype=np.int64, order="C"),
             np.array(self.model.prior, dtype=float),
             believed,
-            float(self.rho),
+            rivals(self.rho, self.adaptive),
             deciding,
-            self.adaptive,
             self.informed,
         )
 
@@ -88,6 +87,7 @@ def roll_filtered(
     r_g: FloatArray,
     discount: float,
     horizon: int,
+    skip: int,
     poller: np.random.Generator,
     mover: np.random.Generator,
     steerer: np.random.Generator,
@@ -96,36 +96,37 @@ def roll_filtered(
 ) -> None:
     """Roll every fleet of `counts` [rollout, zone], `priority` [rollout] out under a dispatcher that remembers.
 
-    As `kernels.roll`, which uses the same random numbers in the same order. Mutates `counts`, `priority`, `returns`,
-    the generators and `log` [rollout, tick, 2 + 2·zones] (s_g, a_g, sample, counts of every tick, while there is room).
+    Returns begin with tick `skip`. Otherwise as `kernels.roll`, which uses the same random numbers in the same order.
+    Mutates `counts`, `priority`, `returns`, the generators and `log` [rollout, tick, 2 + 2·zones] (s_g, a_g, sample,
+    counts of every tick, while there is room).
     """
     zones = counts.shape[1]
     sample, left = np.zeros(zones, np.int64), np.zeros(zones, np.int64)
     moved, after = np.zeros(r_l.shape[2], np.int64), np.zeros(zones, np.int64)
     alpha, values, scratch = np.empty(zones), np.empty(r_g.shape[1]), np.empty((3, zones))
+    trials, scores, rho = np.empty((memory.rhos.shape[0], zones)), np.empty(memory.rhos.shape[0]), 1.0
     for i in range(counts.shape[0]):
         fleet, s = counts[i], priority[i]
         n = fleet.sum()
-        weight, total, level = 1.0, 0.0, 0.0
-        alpha[:] = memory.prior
+        weight, total = 1.0, 0.0
+        begin(memory, alpha, trials, scores)
         for t in range(horizon):
-            rho = memory.rho
             if memory.informed:
                 sample[:] = fleet
                 alpha[:] = fleet
             else:
                 poll(fleet, k, poller, sample, left)
-                if memory.adaptive:
-                    rho, level = forgetting(rho, level, alpha, sample)
-                alpha += sample
+                rho = learn(memory, alpha, trials, scores, sample)
             a = decide(memory, s, alpha, values, scratch)
             if t < log.shape[1]:
                 log[i, t, 0], log[i, t, 1] = s, a
                 log[i, t, 2 : 2 + zones], log[i, t, 2 + zones :] = sample, fleet
             if not memory.informed:
-                predict(alpha, memory.drift[s], rho, scratch[0])
-            total += weight * (r_g[s, a] + step(fleet, s, policy, P_l, r_l, mover, moved, after) / n)
-            weight *= discount
+                drift_on(memory, s, rho, alpha, trials, scratch[0])
+            reward = r_g[s, a] + step(fleet, s, policy, P_l, r_l, mover, moved, after) / n
+            if t >= skip:
+                total += weight * reward
+                weight *= discount
             fleet[:] = after
             s = steer(steering[s, a], steerer)
         priority[i] = s
@@ -147,6 +148,7 @@ def roll_particles(
     r_g: FloatArray,
     discount: float,
     horizon: int,
+    skip: int,
     poller: np.random.Generator,
     mover: np.random.Generator,
     steerer: np.random.Generator,
@@ -162,7 +164,7 @@ def roll_particles(
     sample, left, nothing = np.zeros(zones, np.int64), np.zeros(zones, np.int64), np.zeros(zones, np.int64)
     moved, after = np.zeros(r_l.shape[2], np.int64), np.zeros(zones, np.int64)
     mean, values, scratch = np.empty(zones), np.empty(r_g.shape[1]), np.empty((3, zones))
-    cloud, prior, rho = new_cloud(particles, zones), memory.prior, memory.rho
+    cloud, prior, rho = new_cloud(particles, zones), memory.prior, float(memory.rhos[0])
     for i in range(counts.shape[0]):
         fleet, s = counts[i], priority[i]
         n = fleet.sum()
@@ -181,8 +183,10 @@ def roll_particles(
                 log[i, t, 2 : 2 + zones], log[i, t, 2 + zones :] = sample, fleet
             predict_particles(cloud, memory.drift[s], rho, n, prior, thinker)
             known, before = True, s
-            total += weight * (r_g[s, a] + step(fleet, s, policy, P_l, r_l, mover, moved, after) / n)
-            weight *= discount
+            reward = r_g[s, a] + step(fleet, s, policy, P_l, r_l, mover, moved, after) / n
+            if t >= skip:
+                total += weight * reward
+                weight *= discount
             fleet[:] = after
             s = steer(steering[s, a], steerer)
         priority[i] = s

@@ -27,9 +27,10 @@ from meanfleet.dispatcher_node.observers import (
 )
 from meanfleet.dispatcher_node.observers.packing import pack, unpack
 from meanfleet.errors import UserError
-from meanfleet.filtering import FilterModel, FilterSetting
+from meanfleet.filtering import HEAD, FilterModel, FilterSetting
 from meanfleet.solver import Game
 from naive import filtering as naive
+from naive.forgetting import Forgetting
 from naive.surrogate import histograms, random_arrays, random_policy
 
 ZONES = 3
@@ -135,13 +136,71 @@ def test_zones_that_the_model_never_reaches_do_not_break_decisions() -> None:
     assert np.isfinite(observer.values(MODEL, 0, "posterior")).all()
 
 
-def test_lasting_surprise_makes_an_adaptive_belief_forget_faster_and_a_given_rho_stays() -> None:
-    adaptive, steady = dirichlet(0.95, adaptive=True), dirichlet(0.95)
-    for observer, tick in itertools.product((adaptive, steady), range(40)):
-        observer.update([Sample.of(np.roll([6, 0, 0], tick % 2))])
+def test_a_wrong_model_makes_an_adaptive_belief_forget_faster_and_a_given_rho_stays() -> None:
+    """Robots that are believed to stand still, and all move on together after 20 ticks."""
+    still = np.eye(ZONES)[None]
+    adaptive, steady = (DirichletObserver(still, PRIOR, 0.95, adaptive) for adaptive in (True, False))
+    for observer, tick in itertools.product((adaptive, steady), range(25)):
+        observer.update([Sample.of([6, 0, 0] if tick // 20 % 2 else [0, 0, 6])])
         observer.predict(0)
-    assert adaptive.rho < 0.9
+    assert adaptive.rho < 0.7
     assert steady.rho == 0.95
+
+
+@few
+@given(st.lists(st.tuples(samples, samples, moves), min_size=3, max_size=14), st.floats(0.3, 1))
+def test_what_judges_an_adaptive_belief_is_the_loops_with_late_samples_too(
+    ticks: list[tuple[list[int], list[int], int]], rho: float
+) -> None:
+    """Every tick brings a sample of its own and one that is two ticks old; only the first judges."""
+    observer, slow, past = dirichlet(rho, adaptive=True), Forgetting(PRIOR.tolist(), rho), []
+    for counts, late, s in ticks:
+        both = [Sample.of(counts)] + ([Sample.of(late, age=2)] if len(past) >= 2 else [])
+        observer.update(both)
+        assert observer.rho == pytest.approx(slow.rho(counts))
+        if len(both) == 2:
+            slow.add(late, [STEP[before].tolist() for before in past[-2:]])
+        observer.predict(s)
+        slow.move(STEP[s].tolist())
+        past.append(s)
+    told = observer.state()["rivals"]
+    assert [one["rho"] for one in told] == slow.rhos
+    assert np.array([one["alpha"] for one in told]) == pytest.approx(np.array(slow.beliefs))
+    assert [one["score"] for one in told] == pytest.approx(slow.scores)
+
+
+def test_a_checkpoint_of_before_rivals_were_kept_still_loads() -> None:
+    """Its belief goes on; what judges it begins anew from there."""
+    one = dirichlet(0.9, adaptive=True)
+    for s in (0, 1, 2):
+        one.update([Sample.of([1, 2, 0])])
+        one.predict(s)
+    old = one.state() | {"level": 0.4}
+    del old["rivals"]
+    again = dirichlet(0.9, adaptive=True).restored(json.loads(json.dumps(old)))
+    assert again.alpha.tolist() == one.alpha.tolist()
+    assert again.rho == one.rho
+    assert all(rival["alpha"] == one.alpha.tolist() for rival in again.state()["rivals"])
+    again.update([Sample.of([1, 0, 0], age=2)])
+    assert again.rho == pytest.approx(0.9, abs=0.02), "the head start alone"
+
+
+@pytest.mark.parametrize(("before", "after"), [(0.9, 0.95), (0.95, 0.7), (0.7, 0.9)])
+def test_what_was_learned_of_rivals_outlives_another_rho_to_start_from(before: float, after: float) -> None:
+    """Beliefs of the same ρ are taken over; scores are relative, so only where all of them are known."""
+    one = dirichlet(before, adaptive=True)
+    for s in (0, 1, 2, 0):
+        one.update([Sample.of([2, 1, 0])])
+        one.predict(s)
+    new = dirichlet(after, adaptive=True).restored(one.state())
+    known = {rival["rho"]: rival for rival in one.state()["rivals"]}
+    scores = {rival["rho"]: rival["score"] for rival in new.state()["rivals"]}
+    for rival in new.state()["rivals"]:
+        told = known.get(rival["rho"])
+        assert rival["alpha"] == (one.alpha.tolist() if told is None else told["alpha"])
+    same = known.keys() >= scores.keys()
+    assert same == (after != 0.7)
+    assert scores == {rho: known[rho]["score"] for rho in scores} if same else set(scores.values()) == {0.0, -HEAD}
 
 
 # --- particles against exact Bayes
@@ -315,7 +374,10 @@ def test_a_restored_belief_goes_on_as_if_never_stopped(name: str) -> None:
         ("dirichlet", {"alpha": [0, 0, 0]}),
         ("dirichlet", {"rho": 2}),
         ("dirichlet", {"past": [[7, 0.9]]}),
-        ("dirichlet", {"level": math.nan}),
+        ("dirichlet", {"rivals": [{"rho": 0.9, "alpha": [1, 1, 1], "score": math.nan}]}),
+        ("dirichlet", {"rivals": [{"rho": 0.9, "alpha": [0, 0, 0], "score": 0}]}),
+        ("dirichlet", {"rivals": [{"rho": 0.9, "alpha": [1, 1], "score": 0}]}),
+        ("dirichlet", {"rivals": [{"rho": 0.9}]}),
         ("particle", {"fleets": [[9, 0, 0]] * 60}),  # as it was written before arrays were packed
         ("particle", {"fleets": pack(np.full((1, 2, 60), 5))}),
         ("particle", {"fleets": pack(np.full((1, 2, 60), -1))}),

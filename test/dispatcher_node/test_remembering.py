@@ -15,13 +15,14 @@ from meanfleet.dispatcher_node.observers import HISTORY, fleet_step
 from meanfleet.dispatcher_node.sampling import DESIGNS, Weighted
 from meanfleet.dispatcher_node.steering import Steering
 from meanfleet.errors import UserError
-from meanfleet.filtering import FilterModel, FilterSetting, forgetting
+from meanfleet.filtering import FilterModel, FilterSetting
 from meanfleet.running.comparing import compare_memory
 from meanfleet.running.simulation import simulate
 from meanfleet.solver import Game
 from meanfleet.solver.global_learning import learn_exact
 from meanfleet.solver.surrogate import KRobotSystem
 from naive import filtering as naive
+from naive.forgetting import Forgetting
 from naive.surrogate import histograms, random_arrays, random_policy
 
 ZONES, N, KAPPA = 3, 12, 5
@@ -61,11 +62,11 @@ def run(one: Dispatcher, ticks: int) -> list[Any]:
 
 
 def test_decisions_and_beliefs_follow_from_what_a_tick_says() -> None:
-    """From the prior, by loops: add the answers, decide, ρ α P̃. Every ρ is the one that surprise gives."""
-    alpha, level = [0.3] * ZONES, 0.0
+    """From the prior, by loops: add the answers, decide, ρ α P̃. Every ρ is the one that samples ask for."""
+    alpha, slow = [0.3] * ZONES, Forgetting([0.3] * ZONES, 0.9)
     for decision in run(dispatcher(), 40):
         counts = np.bincount([answer.zone for answer in decision.heard.values()], minlength=ZONES)
-        rho, level = forgetting(0.9, level, alpha, counts)
+        rho = slow.rho(counts.tolist())
         alpha = np.add(alpha, counts).tolist()
         assert decision.histogram == tuple(counts)
         assert decision.belief.alpha == pytest.approx(alpha)
@@ -74,6 +75,7 @@ def test_decisions_and_beliefs_follow_from_what_a_tick_says() -> None:
         assert (decision.table_k, decision.kappa) == (None, KAPPA)
         step = naive.fleet_step(ARRAYS["P_l"], POLICY, decision.priority)
         alpha = naive.carried(alpha, step, rho)
+        slow.move(step.tolist())
 
 
 def test_the_setting_is_that_of_k_and_a_given_rho_counts_instead() -> None:

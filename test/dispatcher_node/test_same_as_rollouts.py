@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,26 @@ def test_same_samples_same_belief_same_decision(bundle: PolicyBundle, k: int) ->
             assert one.decide() == a
             assert one.last is not None
             assert one.last.histogram == tuple(rest[:zones])
+
+
+def test_they_agree_for_long_in_a_world_that_is_not_the_model(bundle: PolicyBundle) -> None:
+    """400 ticks with a ρ that goes down and up: the same decisions, and ρ that the compiled scores give."""
+    game, zones, k = bundle.game, bundle.game.zones, 4
+    elsewhere = np.random.default_rng(5).dirichlet(np.full(zones, 0.3), game.P_l.shape[:3])
+    world = replace(game, P_l=0.7 * game.P_l + 0.3 * elsewhere)
+    observer = observer_of(bundle, k)
+    _, log = Fleet(world, N, k).filtered_log(observer, bundle.local_policy, 2, 400, seed=2)
+    rhos = []
+    for run in log.tolist():
+        one = Dispatcher(bundle, ROBOTS, k, "dirichlet", seed=5)
+        for s, a, *rest in run:
+            one.priority = s
+            where = np.repeat(np.arange(zones), rest[:zones]).tolist()
+            one.observe(dict(zip(one.sample(), where, strict=True)))
+            assert one.decide() == a
+            rhos.append(one.belief.rho)
+    assert min(rhos) < 0.8
+    assert max(rhos) > 0.95
 
 
 @pytest.mark.parametrize("k", [1, 5])

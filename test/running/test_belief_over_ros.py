@@ -16,12 +16,13 @@ from diagnostic_msgs.msg import DiagnosticArray
 
 from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config
-from meanfleet.filtering import FilterModel, FilterSetting, forgetting
+from meanfleet.filtering import FilterModel, FilterSetting
 from meanfleet.ros.conversions import read_diagnostics
 from meanfleet.ros.node import DIAGNOSTICS
 from meanfleet.solver.global_learning import learn_exact
 from meanfleet.solver.surrogate import KRobotSystem
 from naive import filtering as naive
+from naive.forgetting import Forgetting
 
 N, TICKS, KAPPA, RHO = 20, 8, 4, 0.9
 WORLD, ROBOT, DISPATCHER = "meanfleet.sim.node", "meanfleet.robot_node.node", "meanfleet.dispatcher_node.node"
@@ -85,7 +86,7 @@ def replay(ticks: list[dict[str, Any]], bundle: PolicyBundle, zones: tuple[str, 
     model, index = bundle.filtering, {name: i for i, name in enumerate(zones)}
     assert model is not None
     steps = [naive.fleet_step(bundle.game.P_l, bundle.local_policy, s) for s in range(bundle.game.priorities)]
-    alpha, level, past, polled = [0.3] * len(zones), 0.0, [], []
+    alpha, slow, past, polled = [0.3] * len(zones), Forgetting([0.3] * len(zones), RHO), [], []
     assert [tick["tick"] for tick in ticks] == list(range(len(ticks)))
     for tick in ticks:
         assert (tick["observer"], tick["sampling"], tick["k"]) == ("dirichlet", "oldest", 1)
@@ -93,15 +94,19 @@ def replay(ticks: list[dict[str, Any]], bundle: PolicyBundle, zones: tuple[str, 
         polled += tick["sampled"]
         counts = np.zeros(len(zones))
         carried = np.zeros(len(zones))
+        late = []
         for name, (zone, age, weight) in tick["heard"].items():
             assert tick["zones"].get(name, zone) == zone
             assert weight == 1
             one = np.eye(len(zones))[index[zone]].tolist()
             counts += np.array(one) * (age == 0)
+            late += [(one, [step for step, _ in past[len(past) - age :]])] if age else []
             for step, rho in past[len(past) - age :] if age else []:
                 one = naive.carried(one, step, rho)
             carried += one
-        rho, level = forgetting(RHO, level, alpha, counts)
+        rho = slow.rho(counts.tolist())
+        for robot, moved in late:
+            slow.add(robot, moved)
         alpha = (np.array(alpha) + carried).tolist()
         assert tick["belief"] == pytest.approx(alpha)
         assert tick["mean"] == pytest.approx(np.array(alpha) / sum(alpha))
@@ -111,6 +116,7 @@ def replay(ticks: list[dict[str, Any]], bundle: PolicyBundle, zones: tuple[str, 
         assert index[tick["dispatch"]] == model.dispatch(priority, tick["belief"], "posterior")
         past.append((steps[priority], tick["rho"]))
         alpha = naive.carried(alpha, steps[priority], tick["rho"])
+        slow.move(steps[priority])
     assert len(set(polled[:N])) == len(polled[:N]), (
         "the oldest first: nobody twice before everybody, across the restart"
     )

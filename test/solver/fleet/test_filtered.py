@@ -16,6 +16,7 @@ from meanfleet.solver.fleet.filtered import Observer, drift
 from meanfleet.solver.global_learning import learn_exact
 from meanfleet.solver.histograms import count_histograms, rank
 from meanfleet.solver.surrogate import KRobotSystem
+from naive.forgetting import Forgetting
 from naive.remembering import histogram_worth, remembering
 from naive.surrogate import TupleSystem, histograms, random_arrays, random_policy
 
@@ -53,12 +54,14 @@ def test_compiled_beliefs_decide_as_the_bundles_model_does(kappa: int, zones: in
 
 
 @few
-@given(st.integers(1, 5), st.integers(0, 25), st.floats(0, 3), st.integers(0, 9999))
-def test_compiled_forgetting_is_the_plain_one(zones: int, k: int, level: float, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    alpha, sample = rng.gamma(1, 10, size=zones) + 1e-3, rng.multinomial(k, np.full(zones, 1 / zones))
-    expected = filtering.forgetting(0.95, level, alpha, sample)
-    assert beliefs.forgetting(0.95, level, alpha, sample) == pytest.approx(expected, abs=1e-9)
+@given(st.integers(1, 5), st.integers(0, 25), st.integers(0, 9999))
+def test_compiled_forgetting_is_the_plain_one(zones: int, k: int, seed: int) -> None:
+    rng, rhos = np.random.default_rng(seed), filtering.rivals(0.95)
+    trials, sample = rng.gamma(1, 10, (len(rhos), zones)) + 1e-3, rng.multinomial(k, np.full(zones, 1 / zones))
+    scores = rng.normal(0, 3, len(rhos))
+    rho, after = filtering.forgetting(rhos, scores, trials, sample)
+    assert beliefs.forgetting(rhos, scores, trials, sample) == pytest.approx(rho, abs=1e-12)
+    assert scores == pytest.approx(after, abs=1e-9)
 
 
 # --- rollouts
@@ -69,7 +72,7 @@ def test_compiled_forgetting_is_the_plain_one(zones: int, k: int, level: float, 
 def test_every_decision_of_a_rollout_is_the_plain_filters(how: Deciding, adaptive: bool) -> None:
     """The filter is run again by numpy on the logged samples: the same dispatch at every tick.
 
-    The observer believes that robots do not move, which they do: surprise lowers ρ in the adaptive case.
+    The observer believes that robots do not move, which they do: in the adaptive case samples lower ρ.
     """
     still = np.broadcast_to(np.eye(3), DRIFT.shape)
     observer = Observer(model(), still, 0.98, how, adaptive)
@@ -77,15 +80,16 @@ def test_every_decision_of_a_rollout_is_the_plain_filters(how: Deciding, adaptiv
     _, log = fleet.filtered_log(observer, POLICY, 40, 25, seed=3)
     lowered = 0
     for run in log:
-        alpha, level = GAME.start_concentration, 0.0
+        alpha, slow = GAME.start_concentration, Forgetting(GAME.start_concentration.tolist(), 0.98)
         for s, a, *rest in run.tolist():
             sample, counts = np.array(rest[:3]), np.array(rest[3:])
             assert sample.sum() == 12
             assert (sample <= counts).all()
             rho = 0.98
             if adaptive:
-                rho, level = filtering.forgetting(rho, level, alpha, sample)
-                lowered += rho < 0.98
+                rho = slow.rho(sample.tolist())
+                slow.move(still[s].tolist())
+                lowered += rho < 0.95
             assert a == observer.model.dispatch(s, alpha + sample, how)
             alpha = rho * (alpha + sample) @ still[s]
     assert (lowered > 50) == adaptive
