@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from processes import Listener, Processes, wait_for
 
 pytest.importorskip("rclpy", reason="needs ROS 2 (wheels or an installation)")
@@ -18,9 +19,15 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped
 from lifecycle_msgs.srv import ChangeState, GetState
-from rcl_interfaces.srv import DescribeParameters, GetParameters, SetParametersAtomically
+from rcl_interfaces.srv import (
+    DescribeParameters,
+    GetParameters,
+    ListParameters,
+    SetParameters,
+    SetParametersAtomically,
+)
 from rclpy.lifecycle import TransitionCallbackReturn
-from rclpy.parameter import Parameter
+from rclpy.parameter import Parameter, parameter_dict_from_yaml_file, parameter_value_to_python
 from std_msgs.msg import Header
 
 import meanfleet.dispatcher_node.node
@@ -73,6 +80,22 @@ class Remote:
     def get(self, name: str) -> Any:
         value = self.call(GetParameters, "get_parameters", GetParameters.Request(names=[name])).values[0]
         return Parameter.from_parameter_msg(_named(name, value)).value
+
+    def dump(self, file: Path) -> dict[str, Any]:
+        """What `ros2 param dump` writes: all listed parameters, asked for at once."""
+        listed = self.call(ListParameters, "list_parameters", ListParameters.Request()).result.names
+        names = sorted(listed)
+        values = self.call(GetParameters, "get_parameters", GetParameters.Request(names=names)).values
+        assert len(values) == len(names), f"{self.node} keeps values of {names} back"
+        found = {name: parameter_value_to_python(value) for name, value in zip(names, values, strict=True)}
+        file.write_text(yaml.dump({f"/{self.node}": {"ros__parameters": found}}, default_flow_style=False))
+        return found
+
+    def load(self, file: Path) -> dict[str, str]:
+        """What `ros2 param load` does with a file: reasons of those parameters that were refused."""
+        given = list(parameter_dict_from_yaml_file(str(file), target_nodes=[f"/{self.node}"]).values())
+        results = self.call(SetParameters, "set_parameters", SetParameters.Request(parameters=given)).results
+        return {one.name: result.reason for one, result in zip(given, results, strict=True) if not result.successful}
 
     def describe(self, name: str) -> Any:
         return self.call(DescribeParameters, "describe_parameters", DescribeParameters.Request(names=[name]))
@@ -253,6 +276,45 @@ def test_parameters_change_between_two_ticks_and_damage_is_refused(
     assert "share of the belief" in described.description
     assert (described.floating_point_range[0].from_value, described.floating_point_range[0].to_value) == (0.0, 1.0)
     assert "between two ticks" in described.additional_constraints
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "more"),
+    [(meanfleet.robot_node.node, "robots", {}), (meanfleet.dispatcher_node.node, "dispatcher", {"k": 5})],
+    ids=["robots", "dispatcher"],
+)
+def test_parameters_are_dumped_and_loaded(
+    processes: Processes,
+    listener: Listener,
+    demo_path: Path,
+    demo_policy: Path,
+    module: Any,
+    name: str,
+    more: dict[str, int],
+) -> None:
+    """As `ros2 param dump` and `ros2 param load` do it, at a configured node, and as a new one's --params-file."""
+    given = {"config": str(demo_path), "policy": str(demo_policy), "n": N, "seed": 3, "autostart": False} | more
+    first = processes.node(module.__name__, **given)
+    node = Remote(listener, name)
+    assert node.change("configure"), processes.output(first)
+    file = processes.folder / f"{name}.yaml"
+    dumped = node.dump(file)
+    assert {spec.name for spec in module.PARAMETERS} <= set(dumped)
+    assert dumped["exclude"] == []
+    assert {key: dumped[key] for key in given} == given
+
+    assert node.set(exclude=["robot_03"]) == ""
+    assert "exclude" not in node.load(file)
+    read_only = {key for key, reason in node.load(file).items() if "read-only" in reason}
+    assert set(node.load(file)) == read_only, "what stays as it is may be set again"
+    assert node.dump(file) == dumped, "and the file's empty list was taken for what it was"
+    first.send_signal(signal.SIGTERM)
+    assert first.wait(timeout=20) == 0
+
+    second = processes.module(module.__name__, "--ros-args", "--params-file", str(file))
+    again = Remote(listener, name)
+    assert again.change("configure"), processes.output(second)
+    assert again.dump(file) == dumped
 
 
 class Faulty(ManagedNode):

@@ -60,6 +60,7 @@ class ManagedNode(LifecycleNodeMixin, WorkingNode):
         self._entities: list[Any] = []
         self._ended = False
         LifecycleNodeMixin.__init__(self)
+        self.add_pre_set_parameters_callback(self._type_empty)
         self.add_on_set_parameters_callback(self._judge)
         self.add_post_set_parameters_callback(self._accept)
 
@@ -171,6 +172,15 @@ class ManagedNode(LifecycleNodeMixin, WorkingNode):
             raise UserError(f"parameter '{spec.name}' of {self.get_name()}: {error}") from None
         except rclpy.exceptions.InvalidParameterValueException:
             raise UserError(f"parameter '{spec.name}' of {self.get_name()}: expected {spec.expected}") from None
+        if spec.default == () and self.get_parameter_or(spec.name).value is None:
+            # A parameter without a value hides all others from `ros2 param dump`, and [] alone tells rclpy no type.
+            self.set_parameters([Parameter(spec.name, Parameter.Type.STRING_ARRAY, [])])
+
+    def _type_empty(self, parameters: list[Any]) -> list[Any]:
+        """An empty list read from a file has no type of its own: called before parameters are looked at."""
+        texts = {name for name, spec in self.table.items() if isinstance(spec.default, tuple)}
+        empty = {one.name for one in parameters if one.type_.name.endswith("_ARRAY") and not len(one.value)} & texts
+        return [Parameter(p.name, Parameter.Type.STRING_ARRAY, []) if p.name in empty else p for p in parameters]
 
     def _operator_state(self) -> OperatorState:
         folder = self.get_parameter("state_dir").value if "state_dir" in self.table else KEEP_NONE
@@ -220,7 +230,8 @@ class ManagedNode(LifecycleNodeMixin, WorkingNode):
         return SetParametersResult(successful=True)
 
     def _check(self, spec: ParameterSpec, value: Any) -> None:
-        if self.configured and spec.effect != "between ticks":
+        changes = value != self.get_parameter_or(spec.name).value  # `ros2 param load` sets all, also what stays
+        if self.configured and changes and spec.effect != "between ticks":
             raise UserError(
                 f"{spec.name} is read when {self.get_name()} is configured: deactivate and clean it up first, "
                 f"then set {spec.name} and configure it again"
