@@ -247,6 +247,28 @@ def test_a_foreign_reader_that_asks_for_more_than_a_goal_offers(fleet: Expected)
     assert only(examine(replace(seen, subscriptions=asking), fleet)).level == "warn"
 
 
+@pytest.mark.parametrize(
+    ("quality", "kept", "why"),
+    [
+        ("reliable", "volatile", "starts later"),
+        ("best effort", "transient local", "a lost stop"),
+        ("reliable", "transient local", ""),
+    ],
+)
+def test_a_panel_whose_stop_may_not_be_received(fleet: Expected, quality: str, kept: str, why: str) -> None:
+    """Its readers ask for every quality, so that no reader lacks anything; which is no healthy stop all the same."""
+    seen, topic, kind = healthy(fleet), f"{SPACE}/estop", "std_msgs/msg/Bool"
+    readers = tuple(
+        endpoint(topic, kind, f"{SPACE}/robots", *asked)
+        for asked in (("reliable", "transient local"), ("reliable", "volatile"), ("best effort", "volatile"))
+    )
+    panel = endpoint(topic, kind, "/gui", quality, kept)
+    seen = replace(seen, publishers=(*seen.publishers, panel), subscriptions=seen.subscriptions + readers)
+    found = examine(seen, fleet)
+    assert [(one.level, one.check) for one in found] == ([("warn", "estop")] if why else [])
+    assert all(why in one.text and "/gui" in one.text for one in found)
+
+
 def test_the_same_illness_of_all_robots_is_one_finding(fleet: Expected) -> None:
     seen = healthy(fleet)
     publishers = seen.publishers
