@@ -56,7 +56,7 @@ FEDERATED = ["scikit-learn>=1.3"]
 DASK = ["dask>=2024.5", "distributed>=2024.5"]
 TEST = ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "setuptools>=70.1", "shapely>=2.0"]
 
-DOCS = ["sphinx>=7.3", "myst-parser>=3", "furo>=2024.1.29"]
+DOCS = ["sphinx>=7.3", "myst-parser>=3", "furo>=2024.1.29", "latex2mathml>=3.77"]
 
 README = Path(__file__).parent / "README.md"
 

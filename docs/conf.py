@@ -13,7 +13,7 @@ author = "meanfleet maintainers"
 copyright = "meanfleet maintainers, Apache-2.0"
 version = release = meanfleet.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "tables"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "tables", "mathml"]
 source_suffix = {".md": "markdown"}
 smartquotes = False  # -- is part of options
 nitpicky = True  # a reference that leads nowhere is an error
@@ -24,10 +24,13 @@ autodoc_member_order = "bysource"
 autodoc_type_aliases = {"FloatArray": "FloatArray"}
 napoleon_use_ivar = True
 myst_heading_anchors = 3
-myst_enable_extensions = ["deflist"]
+myst_enable_extensions = ["amsmath", "deflist", "dollarmath"]
+html_math_renderer = "mathml"
 suppress_warnings = ["config.cache"]
 
 html_theme = "furo"
+html_static_path = ["static"]
+html_css_files = ["math.css"]
 html_title = f"meanfleet {release}"
 html_show_sphinx = False
 html_copy_source = False
