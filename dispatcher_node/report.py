@@ -15,13 +15,13 @@ Outcome = Literal["complete", "partial", "held", "skipped"]
 
 @dataclass
 class Ledger:
-    """How every tick since the start ended: their sum is the number of ticks that were due while it was active.
+    """How every tick since the start ended: their sum is the number of ticks that were due since the first.
 
     Attributes:
         complete: decided on all k robots.
         partial: decided on fewer.
         held: the priority was held, for lack of samples or by rule.
-        skipped: not decided: the dispatcher came too late for them, or was deactivated meanwhile.
+        skipped: not decided: the dispatcher came too late for them, or was inactive meanwhile.
     """
 
     complete: int = 0

@@ -18,7 +18,7 @@ from .errors import UserError, suggestion
 from .fleet_config import FleetConfig
 from .floor_config import FloorConfig, FramesConfig
 from .line_config import TracksConfig
-from .robot_config import GoalWay, PoseSource, RobotConfig, goal_way, pose_source
+from .robot_config import GoalWay, PoseSource, RobotConfig, goal_way, pose_source, priority_timeout
 from .sections import Finite, Name, NonNegative, Positive, Section, first_complaint
 from .type_config import TypeConfig, counts_of, interaction_weights, merged
 from .zone_graph import RING_MOVES, ZoneGraph, ZoneGraphError
@@ -269,6 +269,7 @@ class Config(Section):
                 f"robot.heartbeat: {self.robot.heartbeat} s is more than half of dispatcher.max_age "
                 f"({self.dispatcher.max_age} s), so samples of healthy robots would be dropped as stale"
             )
+        priority_timeout(self.robot, self.dispatcher.tick)
         for key, named in (
             ("dispatcher.probabilities", self.dispatcher.probabilities),
             ("safety.exclude", self.safety.exclude),
@@ -390,6 +391,11 @@ class Config(Section):
         own = self.fleet.overrides
         given = [own[name].slot if name in own else None for name in self.robots]
         return tuple(i if slot is None else slot for i, slot in enumerate(given))
+
+    @property
+    def priority_timeout(self) -> float:
+        """[s, ROS time] without a priority after which robots hold."""
+        return priority_timeout(self.robot, self.dispatcher.tick)
 
     def pose_source(self, name: str) -> PoseSource:
         """Where a robot's pose comes from."""

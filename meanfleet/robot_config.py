@@ -18,6 +18,9 @@ GoalWay = Literal["topic", "action"]
 GOAL_ACTION = "navigate_to_pose"
 """Below the robot's name, as Nav2 offers it: nav2_msgs/action/NavigateToPose."""
 
+LEAST_TICKS, USUAL_TICKS = 2, 5
+"""Ticks without a priority until robots hold: at least, since one may come late, and where nothing is said."""
+
 _TOPIC = re.compile(r"/?[A-Za-z][A-Za-z0-9_]*(/[A-Za-z][A-Za-z0-9_]*)*")
 
 
@@ -58,7 +61,9 @@ class RobotConfig(Section):
     )
     zone_margin: NonNegative = Field(0.0, description="[m] how deep in another zone a robot must be to have changed")
     heartbeat: Positive = Field(1.0, description="[s] the zone's stamp is renewed at least this often")
-    priority_timeout: Positive = Field(5.0, description="[s] without a priority: hold the zone")
+    priority_timeout: Positive | None = Field(
+        None, description="[s] without a priority: hold the zone; two ticks at least; None: five ticks"
+    )
     goals: GoalWay = Field(
         "topic", description="<robot>/goal_pose, or the action <robot>/navigate_to_pose, which needs nav2_msgs"
     )
@@ -78,6 +83,22 @@ class RobotOverride(Section):
     pose_durability: Durability | None = None
     goals: GoalWay | None = None
     slot: int | None = Field(None, ge=0, description="index of its slot in every zone; None: its index in the fleet")
+
+
+def priority_timeout(robot: RobotConfig, tick: float) -> float:
+    """[s, ROS time] without a priority after which robots hold, of a dispatcher with that tick [s].
+
+    Raises:
+        ValueError: every robot would turn back between two ticks.
+    """
+    given = robot.priority_timeout
+    if given is not None and given < LEAST_TICKS * tick:
+        raise ValueError(
+            f"robot.priority_timeout: {given:g} s is less than two ticks (dispatcher.tick is {tick:g} s), so robots "
+            f"would turn back between ticks: give {LEAST_TICKS * tick:g} or more, or leave it out for "
+            f"{USUAL_TICKS * tick:g}"
+        )
+    return USUAL_TICKS * tick if given is None else given
 
 
 def pose_source(name: str, common: RobotConfig, own: RobotOverride | None) -> PoseSource:

@@ -399,7 +399,7 @@ class RobotNode(ManagedNode):
 
     def _watch_timeout(self) -> None:
         silent = self.ros_time() - self.heard_at
-        if silent > self.config.robot.priority_timeout:
+        if silent > self.config.priority_timeout:
             self.holding = True
             text = f"no priority for {silent:.1f} s: robots hold their zones"
             self._hold()

@@ -39,6 +39,18 @@ def refusal(folder: Path, content: dict[str, Any] | str) -> str:
     return message
 
 
+def test_robots_wait_for_two_ticks_at_least_before_they_hold(tmp_path: Path) -> None:
+    def timed(**robot: float) -> dict[str, Any]:
+        return SMALL | {"dispatcher": {"tick": 10.0}, "robot": robot}
+
+    assert "robot.priority_timeout: 19.9 s is less than two ticks (dispatcher.tick is 10 s)" in refusal(
+        tmp_path, timed(priority_timeout=19.9)
+    )
+    assert Config.from_yaml(written(tmp_path, timed(priority_timeout=20.0))).priority_timeout == 20.0
+    assert Config.from_yaml(written(tmp_path, timed())).priority_timeout == 50.0
+    assert Config.from_yaml(written(tmp_path, SMALL)).priority_timeout == 5.0
+
+
 # --- what is shipped and the defaults
 
 

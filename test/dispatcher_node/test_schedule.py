@@ -24,6 +24,23 @@ def test_every_multiple_of_the_tick_is_begun_or_counted_as_skipped(steps: list[f
         now += step
 
 
+@given(st.lists(st.tuples(st.floats(0.001, 5.0), st.booleans()), min_size=1, max_size=60))
+def test_ticks_due_while_nobody_looks_are_counted_when_somebody_does(steps: list[tuple[float, bool]]) -> None:
+    """A pause, after any of the looks, of any length, at any number of ticks."""
+    schedule, now, stamps, counted = Schedule(1.0), 0.3, [], 0
+    for step, paused in steps:
+        if paused:
+            schedule.restart()
+        due = schedule.look(now, now)
+        if due is not None:
+            assert due.stamp <= now
+            stamps.append(due.stamp)
+            counted += due.skipped if len(stamps) > 1 else 0
+            assert counted + len(stamps) == round(due.stamp - stamps[0]) + 1
+        now += step
+    assert stamps == sorted(set(stamps)), "a tick was begun twice"
+
+
 def test_no_tick_before_the_clock_is_heard() -> None:
     schedule = Schedule(1.0)
     assert schedule.look(0.0, 5.0) is None

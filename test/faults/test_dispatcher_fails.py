@@ -27,9 +27,10 @@ def test_a_killed_dispatcher_resumes_priority_and_belief(fleet: Fleet, tmp_path:
     state = json.loads((tmp_path / "state.json").read_text())
     last = fleet.ticks[-1]
     assert state["tick"] in (last["tick"] + 1, last["tick"] + 2)  # its last report may have died with it
-    fleet.start_dispatcher("second", **given)
-    first = fleet.await_ticks(1)[0]  # its very first report may come before the test has found its publisher
-    assert first["tick"] in (state["tick"], state["tick"] + 1)
+    # Whoever discovers a publisher late misses its first reports: this one waits until the test listens.
+    fleet.start_dispatcher("second", await_nodes=["listener"], startup_timeout=600.0, **given)
+    first = fleet.await_ticks(1)[0]
+    assert first["tick"] == state["tick"]
     said = fleet.processes.output(fleet.parts["second"])
     assert f"resuming at tick {state['tick']} with priority {fleet.config.zones[state['priority']]}" in said
     assert first["effective"] > fleet.config.dispatcher.k / 2, "the belief was forgotten"

@@ -196,9 +196,12 @@ def test_a_dispatcher_is_led_through_its_life(
     first = fleet.wait_for_ticks(2)[0]
     assert (first["tick"], first["priority"], first["k"]) == (last["tick"] + 1, last["next_priority"], 2)
     assert first["stamp"] > last["stamp"]
+    period, began = Config.from_yaml(demo_path).dispatcher.tick, fleet.ticks[0]
     for tick in fleet.ticks:
         ledger = tick["ledger"]
         assert ledger["complete"] + ledger["partial"] + ledger["held"] == tick["tick"] + 1
+        due = round((tick["stamp"] - began["stamp"]) / period) + 1 + began["skipped"]
+        assert sum(ledger.values()) == due, "ticks of the time while it was inactive are not accounted for"
 
     # Cleaned up it forgets, shut down it does nothing more but to end when it is told to.
     assert remote.change("deactivate")
