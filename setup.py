@@ -1,9 +1,17 @@
 """How meanfleet is installed, by pip and by colcon alike."""
 
+import shutil
 from glob import glob
 from pathlib import Path
+from typing import Any
 
 from setuptools import setup
+from setuptools.command.install_scripts import install_scripts
+
+try:
+    from setuptools.command.develop import develop
+except ImportError:  # setuptools means to drop it; pip does without
+    develop = object
 
 NAME = "meanfleet"
 
@@ -60,6 +68,42 @@ DOCS = ["sphinx>=7.3", "myst-parser>=3", "furo>=2024.1.29", "latex2mathml>=3.77"
 
 README = Path(__file__).parent / "README.md"
 
+
+def put_on_path(scripts: str) -> list[str]:
+    """Copy the command line from PREFIX/lib/meanfleet, where `ros2 run` looks, to PREFIX/bin; returns what was written.
+
+    colcon puts PREFIX/bin on PATH as soon as something is in it. The nodes stay where they are: `robot` and `world` are
+    no names for everybody's PATH.
+    """
+    folder = Path(scripts)
+    command = folder / NAME
+    if (folder.parent.name, folder.name) != ("lib", NAME) or not command.is_file():
+        return []
+    target = folder.parents[1] / "bin" / NAME
+    target.parent.mkdir(exist_ok=True)
+    return [str(shutil.copy(command, target))]
+
+
+class InstallScripts(install_scripts):
+    """`colcon build`."""
+
+    outfiles: list[str]
+
+    def run(self) -> None:
+        """Install all console scripts, and the command line once more."""
+        super().run()
+        self.outfiles += put_on_path(self.install_dir)
+
+
+class Develop(develop):
+    """`colcon build --symlink-install`, which needs a setuptools before 80."""
+
+    def install_egg_scripts(self, dist: Any) -> Any:
+        """The same for scripts that lead to the source."""
+        super().install_egg_scripts(dist)
+        put_on_path(self.script_dir)
+
+
 setup(
     name=NAME,
     version="0.1.0",
@@ -80,6 +124,7 @@ setup(
             [path for kind in CONFIGS for path in sorted(glob(f"config/*.{kind}"))],
         ),
     ],
+    cmdclass={"install_scripts": InstallScripts} | ({} if develop is object else {"develop": Develop}),
     zip_safe=False,
     python_requires=">=3.10",
     install_requires=[

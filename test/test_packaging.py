@@ -103,6 +103,50 @@ def test_package_xml_names_the_pip_requirements_it_cannot_depend_on(
     assert missing == []
 
 
+# Python packages whose distributions have another name.
+MODULES_OF = {"pyyaml": "yaml", "scikit-learn": "sklearn"}
+
+
+def imported() -> dict[str, set[str]]:
+    """Top-level names that the code, launch files included, imports anywhere, each with the files."""
+    found: dict[str, set[str]] = {}
+    for path in (*modules(), *(ROOT / "launch").glob("*.py")):
+        for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                names = [str(node.module)]
+            else:
+                continue
+            for name in names:
+                found.setdefault(name.split(".")[0], set()).add(str(path))
+    return found
+
+
+def test_package_xml_depends_on_every_ros_package_that_is_imported(
+    arguments: dict[str, Any], manifest: ElementTree.Element
+) -> None:
+    """What is imported is Python's own, comes by pip, or is a ROS package, and these are named for rosdep."""
+    extras = (line for name, lines in arguments["extras_require"].items() if name != "ros" for line in lines)
+    by_pip = {_project(line) for line in (*arguments["install_requires"], *extras)}
+    python = {MODULES_OF.get(name, name) for name in by_pip} | sys.stdlib_module_names | {"meanfleet"}
+    ros = {name: files for name, files in imported().items() if name not in python}
+    assert {"rclpy", "action_msgs", "rosidl_generator_py", "launch"} <= ros.keys(), "the search finds them"
+    depends = {element.text for element in manifest if element.tag in ("depend", "exec_depend")}
+    assert {name: files for name, files in ros.items() if name not in depends} == {}
+
+
+def test_package_xml_depends_on_the_ros2_commands_that_are_called(manifest: ElementTree.Element) -> None:
+    """Those that the code starts; rosbag2 brings `ros2 bag`, and bags are MCAP."""
+    depends = {element.text for element in manifest if element.tag in ("depend", "exec_depend")}
+    texts = [(ROOT / path).read_text(encoding="utf-8") for path in modules()]
+    called = {verb for text in texts for verb in re.findall(r'"ros2",\s*"(?!meanfleet)(\w+)"', text)}
+    assert "bag" in called, "the search finds it"
+    packages = {"bag": {"rosbag2", "rosbag2_storage_mcap"}}
+    wanted = {"ros2launch", "ros2run"}.union(*(packages.get(verb, {f"ros2{verb}"}) for verb in called))
+    assert wanted - depends == set()
+
+
 def _project(requirement: str) -> str:
     return re.split(r"[^\w-]", requirement, maxsplit=1)[0]
 
@@ -137,15 +181,20 @@ def test_ci_runs_make_test_and_nothing_else() -> None:
     assert os.access(script, os.X_OK)
 
 
-@pytest.fixture(scope="module")
-def wheel(arguments: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    """The names in a wheel built from a copy of this tree."""
-    copy = tmp_path_factory.mktemp("copy")
+def copied(copy: Path) -> Path:
+    """A folder with a copy of what this tree has for builds."""
     for name in ("meanfleet", *LINKS, "launch", "config", "resource"):
         shutil.copytree(ROOT / name, copy / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("setup.py", "setup.cfg", "pyproject.toml", "package.xml", "LICENSE", "README.md"):
         if (ROOT / name).exists():
             shutil.copy(ROOT / name, copy)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def wheel(arguments: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    """The names in a wheel built from a copy of this tree."""
+    copy = copied(tmp_path_factory.mktemp("copy"))
     target = tmp_path_factory.mktemp("wheel")
     build = subprocess.run(
         [sys.executable, "-c", BUILD_WHEEL, target], cwd=copy, capture_output=True, text=True, timeout=120
@@ -174,3 +223,47 @@ def test_wheel_shares_what_ros_and_users_look_for(wheel: set[str], arguments: di
     }
     assert "entry_points.txt" in metadata
     assert any(name.endswith("LICENSE") for name in metadata)
+
+
+def scripts_of(arguments: dict[str, Any]) -> set[str]:
+    return {line.split()[0] for line in arguments["entry_points"]["console_scripts"]}
+
+
+def test_colcons_install_puts_the_command_line_on_path(arguments: dict[str, Any], tmp_path: Path) -> None:
+    """With the commands that colcon gives to setup.py."""
+    copy, prefix, record = copied(tmp_path), tmp_path / "prefix", tmp_path / "record.txt"
+    command = [
+        *(sys.executable, "setup.py", "egg_info", "build", "--build-base", tmp_path / "build"),
+        *("install", "--prefix", prefix, "--record", record, "--single-version-externally-managed"),
+        *("install_data", "--force"),
+    ]
+    built = subprocess.run(command, cwd=copy, capture_output=True, text=True, timeout=120)
+    assert built.returncode == 0, built.stdout + built.stderr
+    assert str(prefix / "bin" / "meanfleet") in record.read_text().splitlines(), "or colcon would not remove it"
+    (packages,) = prefix.glob("lib/python*/site-packages")
+    assert {path.name for path in (prefix / "lib" / "meanfleet").iterdir()} == scripts_of(arguments)
+    assert [path.name for path in (prefix / "bin").iterdir()] == ["meanfleet"]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(packages), *sys.path])}
+    for folder in ("bin", "lib/meanfleet"):
+        command = [prefix / folder / "meanfleet", "--version"]
+        called = subprocess.run(command, cwd=prefix, env=environment, capture_output=True, text=True, timeout=120)
+        assert (called.returncode, called.stdout.strip()) == (0, arguments["version"]), called.stderr
+
+
+@pytest.mark.parametrize("more", [(), ("--symlink-install",)], ids=["copied", "linked"])
+def test_colcon_itself_puts_the_command_line_on_path(
+    arguments: dict[str, Any], tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    colcon = shutil.which("colcon")
+    if colcon is None:
+        pytest.skip("colcon is not installed")
+    (tmp_path / "src" / "meanfleet").mkdir(parents=True)
+    copied(tmp_path / "src" / "meanfleet")
+    built = subprocess.run([colcon, "build", *more], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert built.returncode == 0, built.stdout + built.stderr
+    found = subprocess.run(
+        ["bash", "-c", ". install/setup.bash && command -v meanfleet"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert found.stdout.strip() == str(tmp_path / "install" / "meanfleet" / "bin" / "meanfleet"), found.stderr
+    nodes = tmp_path / "install" / "meanfleet" / "lib" / "meanfleet"
+    assert {path.name for path in nodes.iterdir()} == scripts_of(arguments)
