@@ -1,10 +1,13 @@
 # Everything runs in .venv, which `make env` builds; PYTHON names the interpreter it is built with.
 PYTHON ?= python3
+# Versions that are known to work together; empty: the newest.
+CONSTRAINTS ?= constraints.txt
 VENV := .venv
 # Processes that run tests; many of these wait for others most of the time.
 WORKERS ?= 2
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --progress-bar off
 
 # A sourced ROS 2 installation must not mix with the wheels in .venv.
 unexport PYTHONPATH
@@ -23,11 +26,12 @@ help:
 env: $(STAMP)
 	@:
 
-$(STAMP): setup.py setup.cfg pyproject.toml
+$(STAMP): setup.py setup.cfg pyproject.toml package.xml $(CONSTRAINTS)
 	@echo "env: $(VENV) with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv $(VENV)
 	@echo "env: installing meanfleet, ROS 2 and the development tools (minutes the first time)"
-	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --progress-bar off --editable '.[ros,dev]'
+	@$(INSTALL) $(addprefix --constraint ,$(CONSTRAINTS)) --editable '.[ros,dev]' || { \
+	    echo "env: the versions of $(CONSTRAINTS) cannot be had: taking the newest"; $(INSTALL) --editable '.[ros,dev]'; }
 	@touch $@
 	@echo "env: ready"
 

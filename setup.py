@@ -4,6 +4,7 @@ import shutil
 from glob import glob
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 from setuptools import setup
 from setuptools.command.install_scripts import install_scripts
@@ -66,6 +67,7 @@ TEST = ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "setuptools>=70.1
 
 DOCS = ["sphinx>=7.3", "myst-parser>=3", "furo>=2024.1.29", "latex2mathml>=3.77"]
 
+VERSION = ElementTree.parse(Path(__file__).parent / "package.xml").findtext("version")  # here alone it is written
 README = Path(__file__).parent / "README.md"
 
 
@@ -106,7 +108,7 @@ class Develop(develop):
 
 setup(
     name=NAME,
-    version="0.1.0",
+    version=VERSION,
     description="A fleet dispatcher that polls k robots instead of n",
     long_description=README.read_text(encoding="utf-8") if README.is_file() else "",
     long_description_content_type="text/markdown",

@@ -14,6 +14,9 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import meanfleet
 
@@ -267,3 +270,23 @@ def test_colcon_itself_puts_the_command_line_on_path(
     assert found.stdout.strip() == str(tmp_path / "install" / "meanfleet" / "bin" / "meanfleet"), found.stderr
     nodes = tmp_path / "install" / "meanfleet" / "lib" / "meanfleet"
     assert {path.name for path in nodes.iterdir()} == scripts_of(arguments)
+
+
+def test_constraints_allow_what_setup_asks_for(arguments: dict[str, Any]) -> None:
+    """Every version that `make env` installs is at least the lower bound, and none that it needs is left to chance."""
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    found = re.findall(r"^([\w.-]+)==([\w.+!]+); python_version == \"3\.11\"$", "\n".join(lines), re.MULTILINE)
+    pinned = {canonicalize_name(name): version for name, version in found}
+    assert len(pinned) == len([line for line in lines if not line.startswith("#")])
+    extras = arguments["extras_require"]
+    for requirement in map(Requirement, [*arguments["install_requires"], *extras["ros"], *extras["dev"]]):
+        assert requirement.specifier.contains(pinned[canonicalize_name(requirement.name)]), requirement
+
+
+def test_hooks_run_the_tools_of_make_test() -> None:
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"][0]["hooks"]
+    recipe = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for hook in hooks:
+        tool = hook["entry"].split()[0].rpartition("/")[2]
+        assert f"$(BIN)/{tool}" in recipe
+    assert yaml.safe_load((ROOT / ".github" / "workflows" / "test.yml").read_text(encoding="utf-8"))["jobs"]
