@@ -208,13 +208,27 @@ class DispatcherNode(ManagedNode):
         found = [name for name in expected if self.count_publishers(f"{name}/zone") > 0]
         deaf = self._awaited_nodes()
         seen = f"{len(found)} of {len(expected)} found" + (f", no {' and no '.join(deaf)} yet" if deaf else "")
-        if (len(found) == len(expected) and not deaf) or time.monotonic() > self.deadline:
+        wall = time.monotonic()
+        if (len(found) == len(expected) and not deaf) or wall > self.deadline:
+            if self.ros_time() <= 0:
+                return self._wait_for_the_clock(wall)
             self.get_logger().info(f"robots: {seen}")
             self.rehearsal = Rehearsal(found, time.monotonic())
             self.lines.ask(self.rehearsal.asked)
             return 0.0
         self.get_logger().info(f"waiting for robots: {seen}", throttle_duration_sec=2.0)
         return 0.1
+
+    def _wait_for_the_clock(self, wall: float) -> float:
+        """A simulation that starts takes its time: nothing is wrong before `startup_timeout`."""
+        text = "waiting for the clock: use_sim_time is set, so somebody has to publish /clock"
+        if wall <= self.deadline:
+            self.get_logger().info(text, throttle_duration_sec=STALL_PERIOD)
+        elif wall - self.stall_told >= STALL_PERIOD:
+            self.stall_told = wall
+            self.get_logger().warning(text)
+            self.diagnostics.publish(diagnostics("dispatcher clock", "warn", text, {}, 0.0))
+        return WAIT
 
     def _awaited_nodes(self) -> list[str]:
         """Those nodes that are to hear of the first tick and do not listen yet."""

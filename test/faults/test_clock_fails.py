@@ -28,6 +28,20 @@ def test_a_killed_simulation_stops_the_ticks_and_a_new_one_from_zero_starts_them
     assert "jumped back" in said
 
 
+def test_a_simulation_that_comes_late_is_waited_for(fleet: Fleet) -> None:
+    """A first launch compiles for a minute before /clock begins: no error, and nobody is asked without a time."""
+    fleet.start_robots("robots", fleet.names)
+    fleet.start_dispatcher(startup_timeout=0.5)
+    log = lambda: fleet.processes.output(fleet.parts["dispatcher"])  # noqa: E731
+    fleet.await_(lambda: "waiting for the clock" in log(), "the dispatcher to wait for the clock")
+    fleet.await_(lambda: fleet.statuses("dispatcher clock"), "diagnostics to say so after startup_timeout")
+    assert "asked were heard" not in log()
+    fleet.start_world()
+    assert fleet.await_ticks(1)[0]["complete"], "it has listened to the robots before"
+    assert fleet.ticks[0]["tick"] == 0
+    assert "[ERROR]" not in fleet.logs()
+
+
 def test_a_supervised_run_ends_with_its_simulation(fleet: Fleet) -> None:
     """`meanfleet up` names the part that died, ends the others, and fails."""
     up = fleet.up()
