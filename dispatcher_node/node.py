@@ -35,7 +35,8 @@ Parameters, those with * changing between two ticks (`ros2 param set /dispatcher
         they are given to it; empty means under XDG_STATE_HOME, by ROS domain, and none that nothing is kept.
     autostart (bool, true): configure and activate itself; false: wait for a lifecycle manager.
 
-Subscribes: <robot>/zone (std_msgs/Header), k of them per tick, latched; estop (std_msgs/Bool, of any quality);
+Subscribes: <robot>/zone (std_msgs/Header), k of them per tick, latched; priority_zone, for others who
+    publish it; estop (std_msgs/Bool, of any quality);
 estop_state (diagnostic_msgs/DiagnosticArray, latched).
 Publishes: priority_zone (std_msgs/Header, latched; in mode shadow priority_zone/shadow; no name during an emergency
 stop, nobody moves), estop_state (what it knows of stops),
@@ -62,7 +63,7 @@ from meanfleet.priorities import priority_name
 from meanfleet.ros.conversions import diagnostics
 from meanfleet.ros.managed.node import ManagedNode
 from meanfleet.ros.node import DIAGNOSTICS, LATCHED, LEASE_SECONDS, Signals, run
-from meanfleet.ros.sole.node import SolePublisher
+from meanfleet.ros.sole.node import SolePublisher, SoleReader
 from meanfleet.safety import SHADOW
 from meanfleet.safety.node import StopLine
 
@@ -97,6 +98,7 @@ class DispatcherNode(ManagedNode):
     def __init__(self, stopped: Signals) -> None:
         super().__init__("dispatcher", PARAMETERS, stopped)
         self.priority = SolePublisher(self, Header, _topic("run"), LATCHED, "another dispatcher", stopped)
+        self.reader = SoleReader(self, Header, _topic("run"))  # for whoever else publishes there, if only once
         self.lines = Lines(self._subscribe, self.destroy_subscription, self._store)
         self.rehearsal: Rehearsal | None = None
         self.gather: Gather | None = None
@@ -173,8 +175,11 @@ class DispatcherNode(ManagedNode):
         )
 
     def attend(self) -> None:
-        """Follow the emergency stop."""
+        """Follow the emergency stop, and see who else publishes the priority."""
         self.stop_line.look()
+        if self.reader.look():
+            where = self.resolve_topic_name(self.reader.topic)
+            self.get_logger().warning(f"somebody came to publish {where} and left: {self.reader.strays} so far")
 
     def act(self) -> float:
         """Begin, continue or end a tick."""
@@ -289,7 +294,7 @@ class DispatcherNode(ManagedNode):
         self.dispatcher.decide(self._reason_to_hold())
         decision = self.dispatcher.last
         assert decision is not None
-        told = (self.ledger, self.priority.others(), self.mode)
+        told = (self.ledger, self.priority.others(), self.mode, self.reader.strays)
         report = tick_report(gather, decision, self.dispatcher, self.config.zones, self.stamp, gather_seconds, *told)
         self._keep()
         self._explain(gather.missing)

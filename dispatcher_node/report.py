@@ -57,6 +57,7 @@ class TickReport:
         skipped: ticks so far, and `ledger`: how all of them ended, this one included (`Ledger`).
         polls_per_tick: budget that `k` of each tick comes from; None: k is fixed.
         clashes: other publishers of the priority seen in the graph.
+        strays: other publishers of the priority so far that published and left.
         mode: shadow, advise or run.
         reason: why the priority was held whatever the policy says (`REASONS`); empty if it was not.
         excluded: robots that are not polled.
@@ -101,6 +102,7 @@ class TickReport:
     surprise: float
     rho: float
     polls_per_tick: float | None = None
+    strays: int = 0
     mode: str = "run"
     reason: str = ""
     excluded: tuple[str, ...] = ()
@@ -156,6 +158,7 @@ def tick_report(
     ledger: Ledger,
     clashes: int,
     mode: str = "run",
+    strays: int = 0,
 ) -> TickReport:
     """Put a tick's gathering and decision together, and note its outcome in the ledger."""
     belief = decision.belief
@@ -196,6 +199,7 @@ def tick_report(
         surprise=belief.surprise,
         rho=belief.rho,
         polls_per_tick=None if dispatcher.polling.budget is None else dispatcher.polling.budget.per_tick,
+        strays=strays,
         mode=mode,
         reason=decision.reason,
         excluded=dispatcher.excluded,

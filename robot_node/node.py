@@ -2,7 +2,7 @@
 
 Each robot reports its zone and, at every tick of the dispatcher, draws a move from its zone and the priority, and goes
 to its slot of the zone that the move leads to. Without a priority for `robot.priority_timeout` it holds its zone, and
-also while more than one node publishes the priority.
+also while more than one node publishes the priority; one that came, published and left is not obeyed.
 
 Mode shadow: moves are drawn and goals published to <robot>/goal_pose/shadow alone; the priority is taken from
 priority_zone/shadow while somebody publishes that. Mode advise: robots act on a priority after a call of ~/confirm,
@@ -49,6 +49,7 @@ Serves: ~/estop (std_srvs/SetBool), ~/confirm (std_srvs/Trigger).
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Iterable, Mapping
@@ -68,6 +69,8 @@ from meanfleet.priorities import Priorities
 from meanfleet.ros.conversions import diagnostics, to_seconds, zone_header
 from meanfleet.ros.managed.node import ManagedNode
 from meanfleet.ros.node import DIAGNOSTICS, LATCHED, Signals, run
+from meanfleet.ros.sole.choice import SETTLED
+from meanfleet.ros.sole.node import SoleReader
 from meanfleet.safety import SHADOW, excluded
 from meanfleet.safety.node import StopLine
 
@@ -83,7 +86,7 @@ from .parameters import PARAMETERS
 from .service import Service
 
 FLUSH = 0.02  # [s, wall] between two looks at new positions
-LOOK = 0.1  # [s, wall] between two looks for a second dispatcher, and in a stop for robots that were not told
+LOOK = 0.1  # [s, wall] between two looks in a stop for robots that were not told
 CLASH_PERIOD = 1.0  # [s, wall] between two reports of one
 AWAIT_PERIOD = 5.0  # [s, wall] between two lines about what was never heard
 STOP_PERIOD = 1.0  # [s, wall] between two reports of an emergency stop
@@ -106,6 +109,7 @@ class RobotNode(ManagedNode):
         super().__init__("robots", PARAMETERS, stopped)
         self.stop_line = StopLine(self)
         self.stop = self.stop_line.stop
+        self.readers = {topic: SoleReader(self, Header, topic) for topic in (PRIORITY, PRIORITY + SHADOW)}
 
     def build(self) -> None:
         """Configure: who they are, where their slots lie, all topics."""
@@ -119,16 +123,13 @@ class RobotNode(ManagedNode):
         self.outlets = Outlets(self, self.names, ways, self.frames.map, self.operator.drove)
         self.failed = 0
         self.diagnostics = self.advertise(DiagnosticArray, "diagnostics", DIAGNOSTICS)
-        self.told: dict[str, tuple[float, str]] = {}  # the latest priority by topic: stamp and zone name
-        self.acted, self.heard_at, self.holding = -1.0, 0.0, False
+        self.acted, self.heard_at, self.holding = -math.inf, 0.0, False
         self.flushed, self.reported = 0.0, 0
-        self.looked, self.clash_told, self.clashes = 0.0, 0.0, 0
+        self.clash_told = self.torn_since = 0.0
         self.sources, self.kept = [self.config.pose_source(name) for name in self.names], 0.0
         for index, source in enumerate(self.sources):
             kind = POSE_TYPES[source.type][0]
             self.follow(kind, source.topic, lambda message, i=index: self._see(i, message), pose_quality(source))
-        for topic in (PRIORITY, PRIORITY + SHADOW):
-            self.follow(Header, topic, lambda message, t=topic: self._hear(t, message), LATCHED)
         self._build_safety(values)
 
     def _build_safety(self, values: Mapping[str, Any]) -> None:
@@ -162,9 +163,6 @@ class RobotNode(ManagedNode):
         else:
             self.team.see(index, placed[0], placed[1], stamp, placed[2])
 
-    def _hear(self, topic: str, message: Any) -> None:
-        self.told[topic] = (to_seconds(message.stamp), message.frame_id)
-
     def _charge(self, index: int, message: Any) -> None:
         self.service.charge(index, message.percentage)
 
@@ -177,8 +175,14 @@ class RobotNode(ManagedNode):
 
     @property
     def heard(self) -> tuple[float, str] | None:
-        """The latest priority: stamp [s] and zone name."""
-        return self.told.get(self.source)
+        """The latest priority that counts: stamp [s] and zone name."""
+        message = self.readers[self.source].latest
+        return None if message is None else (to_seconds(message.stamp), message.frame_id)
+
+    @property
+    def clashes(self) -> int:
+        """How many publishers of the priority are one too many."""
+        return max(self.readers[self.source].publishers - 1, 0)
 
     @property
     def stopped_by(self) -> str:
@@ -210,8 +214,10 @@ class RobotNode(ManagedNode):
     def attend(self) -> None:
         """Follow the emergency stop; inactive, too, robots that drive are halted."""
         self.stop_line.look()
-        if self.configured and not self.active:
-            self._halted(time.monotonic())
+        if self.configured:
+            self._look()
+            if not self.active:
+                self._halted(time.monotonic())
 
     def act(self) -> float:
         """Report zones, act on a new priority, hold when there is none; but nothing of it while stopped."""
@@ -219,7 +225,6 @@ class RobotNode(ManagedNode):
         self._say_what_is_awaited(now)
         self._hear_navigations()
         halted = self._halted(now)
-        self._look(now)
         due = self.heard is not None and (self.again or self.heard[0] != self.acted)
         if (due and not halted) or now - self.flushed >= FLUSH:
             self._keep_poses()
@@ -229,7 +234,7 @@ class RobotNode(ManagedNode):
             return FLUSH
         if due:
             self._obey()
-        elif self.acted >= 0 and not self.holding:
+        elif math.isfinite(self.acted) and not self.holding:
             self._watch_timeout()
         self._send_again()
         return FLUSH
@@ -329,20 +334,24 @@ class RobotNode(ManagedNode):
             self.zone_publishers[robot].publish(zone_header(self.config.zones[zone], stamp))
             self.reported += 1
 
-    def _look(self, now: float) -> None:
+    def _look(self) -> None:
         """Who publishes the priority: where, and whether there are several."""
-        if now - self.looked >= LOOK:
-            self.looked = now
-            shadow = self.count_publishers(PRIORITY + SHADOW) if self.mode == "shadow" else 0
-            self.source = PRIORITY + SHADOW if shadow else PRIORITY
-            self.clashes = max((shadow or self.count_publishers(PRIORITY)) - 1, 0)
+        for topic, reader in self.readers.items():
+            if reader.look():
+                where = self.resolve_topic_name(topic)
+                text = f"somebody came to publish {where} and left: robots did not obey ({reader.strays} so far)"
+                self.get_logger().warning(text)
+                self._tell("warn", text, {"strays": reader.strays})
+        shadow = self.mode == "shadow" and self.readers[PRIORITY + SHADOW].publishers > 0
+        self.source = PRIORITY + SHADOW if shadow else PRIORITY
 
     def _torn(self, now: float) -> bool:
         """Whether several dispatchers publish the priority: robots then hold, and obey none until one is left."""
         if not self.clashes:
+            self.torn_since = 0.0
             return False
-        self.acted = self.heard[0] if self.heard is not None else self.acted
-        if now - self.clash_told >= CLASH_PERIOD:
+        self.torn_since = self.torn_since or now
+        if now - self.torn_since >= SETTLED and now - self.clash_told >= CLASH_PERIOD:
             self.clash_told = now
             text = f"{self.clashes + 1} dispatchers publish the priority: robots hold their zones until one is left"
             self._hold()
@@ -398,6 +407,7 @@ class RobotNode(ManagedNode):
         )
 
     def _watch_timeout(self) -> None:
+        self.heard_at = min(self.heard_at, self.ros_time())  # of a clock that went back
         silent = self.ros_time() - self.heard_at
         if silent > self.config.priority_timeout:
             self.holding = True

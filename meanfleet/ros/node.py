@@ -117,13 +117,15 @@ class WorkingNode(Node):
         """Those that an executor takes messages from."""
         return (one for one in super().subscriptions if all(one is not polled for polled in self._polled))
 
-    def poll(self, kind: Any, topic: str, qos: QoSProfile) -> Any:
+    def poll(self, kind: Any, topic: str, qos: QoSProfile, matched: Callable[[Any], None] | None = None) -> Any:
         """A subscription that lives as long as the node, and whose messages are for `handle.take_message`.
 
         That yields who published each, which a callback cannot be given: with it the EventsExecutor ends in a
-        SystemError. Publishers that offer too little are nobody's mistake: another quality receives them.
+        SystemError. Publishers that offer too little are nobody's mistake: another quality receives them. `matched`
+        is called with rmw's matched status when a publisher comes or goes.
         """
-        silent = SubscriptionEventCallbacks(use_default_callbacks=False)
+        told = None if matched is None else self.guarded(matched)
+        silent = SubscriptionEventCallbacks(matched=told, use_default_callbacks=False)
         subscription = self.create_subscription(kind, topic, lambda _: None, qos, event_callbacks=silent)
         self._polled.append(subscription)
         return subscription

@@ -14,6 +14,7 @@ from .statuses import MOST_ZONES, Act, Hold, Status, Tick, World, read_as
 REMEMBERED = 200  # ticks
 FRESH_TICKS = 2  # a process of robots that missed more ticks than these is silent
 NOTES = 50  # warnings kept
+REMARKS = {"awaiting", "stopped", "strays"}  # what robots say beside acts and holds: it is shown as it is
 
 
 @dataclass
@@ -121,7 +122,7 @@ class FleetState:
             self.holds.pop(status.name, None)
         elif hold is not None:
             self.holds[status.name] = hold
-        else:
+        elif not status.values.keys() & REMARKS:
             self.unreadable += 1
 
     def _note(self, kind: str, speaker: str, level: str, text: str, now: float) -> None:

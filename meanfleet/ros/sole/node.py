@@ -1,5 +1,7 @@
 """The only publisher of a topic: refused where somebody else publishes, and given up to who is discovered late.
 
+And a reader of such a topic, which looks at who published a message when it comes.
+
 On a busy machine DDS may take seconds to discover a publisher that was there all along: looking once, before
 publishing, is not enough.
 """
@@ -8,19 +10,26 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from rclpy.event_handler import PublisherEventCallbacks
-from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 from meanfleet.errors import UserError
 
 from ..node import DISCOVERY_SECONDS, LEASE_SECONDS, WorkingNode
+from .choice import Choice
 
 LOOK = 0.02  # [s, wall] between two looks for somebody else
+GLANCE = 0.05  # [s, wall] between two looks at who publishes while nothing comes
 NEW = 10.0  # [s, wall] after taking a topic: whoever is discovered until then may have been there first
 APART = 2.0  # [s, wall] within which two that gave way to each other look again
+
+# A reader's depth counts over all publishers: with 1, a stray message would push out the one that counts.
+LATCHED_BY_MANY = QoSProfile(
+    depth=100, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
+)
 
 
 class SolePublisher:
@@ -142,3 +151,53 @@ class SolePublisher:
 
     def _name(self, topic: str) -> str:
         return str(self._node.resolve_topic_name(topic))
+
+
+class SoleReader:
+    """What `Choice` makes of a topic; lives as long as the node, which calls `look` again and again.
+
+    Args:
+        node: that reads.
+        kind: of message.
+        topic: its name, latched.
+    """
+
+    def __init__(self, node: WorkingNode, kind: Any, topic: str) -> None:
+        self._node, self._kind, self.topic = node, kind, topic
+        self._choice: Choice[Any] = Choice()
+        self._subscription = node.poll(kind, topic, LATCHED_BY_MANY, self._match)
+        self._looked = 0.0
+
+    @property
+    def latest(self) -> Any:
+        """The message that counts; None before the first."""
+        return self._choice.latest
+
+    @property
+    def publishers(self) -> int:
+        """How many there are."""
+        return self._choice.publishers
+
+    @property
+    def strays(self) -> int:
+        """Publishers that came and left, and of which no message ever counted."""
+        return self._choice.strays
+
+    def look(self) -> bool:
+        """Take in what has arrived, and who is there; True if a stray was noticed."""
+        now, before = time.monotonic(), self.strays
+        received = list(self._taken())
+        if received or now - self._looked >= GLANCE:
+            self._looked = now
+            node = self._node
+            found = node.get_publishers_info_by_topic(node.resolve_topic_name(self.topic))
+            self._choice.look((bytes(one.endpoint_gid) for one in found), received, now)
+        return self.strays > before
+
+    def _match(self, change: Any) -> None:
+        self._choice.came = change.total_count
+
+    def _taken(self) -> Iterator[tuple[bytes, Any]]:
+        while (taken := self._subscription.handle.take_message(self._kind, False)) is not None:
+            message, info = taken
+            yield bytes(info["publisher_gid"]["data"]), message
