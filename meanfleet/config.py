@@ -17,6 +17,7 @@ from .dynamics_config import DynamicsConfig
 from .errors import UserError, suggestion
 from .fleet_config import FleetConfig
 from .floor_config import FloorConfig, FramesConfig
+from .kinds import LINE, WAREHOUSE, take
 from .line_config import TracksConfig
 from .robot_config import GoalWay, PoseSource, RobotConfig, goal_way, pose_source, priority_timeout
 from .sections import Finite, Name, NonNegative, Positive, Section, first_complaint
@@ -413,7 +414,7 @@ class Config(Section):
             UserError: the file cannot be read, is not YAML, or a key is unknown, missing or out of range.
         """
         data = read_yaml(path)
-        if "line" in data:
+        if take(path, data, WAREHOUSE, LINE) is LINE:
             from .continuous_config import ContinuousConfig  # which is made of parts of this one
 
             return ContinuousConfig.from_yaml(path).deployed(Path(path))

@@ -15,6 +15,7 @@ from .config import Config, DispatcherConfig, SafetyConfig, WorldConfig, read_ya
 from .errors import UserError
 from .fleet_config import FleetConfig
 from .floor_config import FramesConfig
+from .kinds import LINE, take
 from .line_config import LineConfig, TracksConfig
 from .robot_config import RobotConfig
 from .sections import NonNegative, Positive, Section, first_complaint
@@ -136,8 +137,7 @@ class ContinuousConfig(Section):
             UserError: the file cannot be read, is not YAML, or a key is unknown or out of range.
         """
         data = read_yaml(path)
-        if "zones" in data:
-            raise UserError(f"{Path(path)} describes a warehouse with zones: give one with 'line:', as continuous.yaml")
+        take(path, data, LINE)
         try:
             config = cls(**data)
             config.deployed(Path(path))

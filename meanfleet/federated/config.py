@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Self
 
 from pydantic import Field, ValidationError, model_validator
 
 from meanfleet.config import SolverConfig, read_yaml
 from meanfleet.errors import UserError
+from meanfleet.kinds import FEDERATED, take
 from meanfleet.sections import Name, NonNegative, Positive, Section, first_complaint
 
 
@@ -96,8 +96,7 @@ class FederatedFile(Section):
             UserError: the file cannot be read, is not YAML, or a key is unknown, missing or out of range.
         """
         data = read_yaml(path)
-        if "federated" not in data:
-            raise UserError(f"{Path(path)} has no section 'federated:': see config/federated.yaml for one")
+        take(path, data, FEDERATED)
         try:
             return cls(**data)
         except ValidationError as error:

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from meanfleet.config import Config, read_yaml
 from meanfleet.dynamics_config import DynamicsConfig, DynamicsFile
 from meanfleet.errors import UserError
+from meanfleet.kinds import PLAYERS, WAREHOUSE, take
 from meanfleet.sections import first_complaint
 from meanfleet.solver import Game
 from meanfleet.solver.dynamics.convergence import Decay, closeness, summarise
@@ -88,7 +89,7 @@ def load(path: Path) -> Setup:
         UserError: it is neither, or a key or value is wrong.
     """
     data = read_yaml(path)
-    if "markov_game" in data:
+    if take(path, data, PLAYERS, WAREHOUSE) is PLAYERS:
         try:
             file = DynamicsFile(**data)
         except ValidationError as error:

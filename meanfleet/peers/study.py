@@ -19,6 +19,7 @@ from meanfleet.bundle import PeerPlan, PolicyBundle, Table
 from meanfleet.config import Config, LocalReward, LocalTransition, read_yaml
 from meanfleet.crowd_config import CrowdFile
 from meanfleet.errors import UserError
+from meanfleet.kinds import CROWD, LINE, WAREHOUSE, take
 from meanfleet.sections import first_complaint
 from meanfleet.solver import Game
 from meanfleet.solver.histograms import count_histograms
@@ -83,7 +84,7 @@ def load(path: Path) -> Setup:
         UserError: it is neither, or a key or value is wrong.
     """
     data = read_yaml(path)
-    if not {"squeeze", "exploration"} & set(data):
+    if take(path, data, CROWD, WAREHOUSE, LINE) is not CROWD:
         config = Config.from_yaml(path)
         return Setup(Crowd(Game.from_config(config)), len(config.robots), config)
     try:

@@ -147,7 +147,9 @@ def test_what_cannot_be_run_is_refused(tmp_path: Path) -> None:
         conduct(file, points(), (11,), 2)
     with pytest.raises(UserError, match="at least 2"):
         conduct(file, points(), (1,), 1)
-    with pytest.raises(UserError, match="no section 'federated:'"):
+    with pytest.raises(
+        UserError, match="which 'meanfleet dynamics' takes: expected federated optimization \\('federated:'\\)"
+    ):
         FederatedFile.from_yaml(ROOT / "config" / "prisoners.yaml")
 
 
