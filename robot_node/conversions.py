@@ -27,7 +27,7 @@ def planar_pose(message: Any, kind: str) -> tuple[str, tuple[float, float, float
     pose = POSE_TYPES[kind][1](message)
     turn = pose.orientation
     # Yaw of a quaternion in general (REP 103: about z, counter-clockwise); of none, as some drivers send it, 0.
-    yaw = math.atan2(2 * (turn.w * turn.z + turn.x * turn.y), 1 - 2 * (turn.y**2 + turn.z**2))
+    yaw = math.atan2(2 * (turn.w * turn.z + turn.x * turn.y), 1 - 2 * (turn.y * turn.y + turn.z * turn.z))
     yaw = yaw if math.isfinite(yaw) else 0.0
     return message.header.frame_id, (pose.position.x, pose.position.y, yaw), to_seconds(message.header.stamp)
 

@@ -90,6 +90,7 @@ LOOK = 0.1  # [s, wall] between two looks in a stop for robots that were not tol
 CLASH_PERIOD = 1.0  # [s, wall] between two reports of one
 AWAIT_PERIOD = 5.0  # [s, wall] between two lines about what was never heard
 STOP_PERIOD = 1.0  # [s, wall] between two reports of an emergency stop
+LONGEST = 80  # characters of an unknown name that are repeated
 PRIORITY = "priority_zone"
 
 
@@ -365,7 +366,9 @@ class RobotNode(ManagedNode):
         self.acted, self.heard_at, self.holding, self.again = stamp, self.ros_time(), False, False
         priority = self.priorities.read(name)
         if priority is None:
-            self.get_logger().error(f"priority {name!r} is no {self.priorities.kind} of the configuration: ignored")
+            self.get_logger().error(
+                f"priority {name[:LONGEST]!r} is no {self.priorities.kind} of the configuration: ignored"
+            )
             return
         if self.mode == "advise" and not self.confirmation.allows(name, self.ros_time()):
             text = f"priority {name} awaits a confirm: robots go on to the goals they have"

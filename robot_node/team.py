@@ -15,6 +15,7 @@ from meanfleet.zone_map import NOWHERE, ZoneMap
 from .goals import Goal
 from .robot import Robot, robot_seed
 
+FAR = 1e7  # [m] beyond it a position is garbage: not even the earth is that large
 NAMED = 20  # robots named in a complaint at most
 
 
@@ -118,8 +119,8 @@ class Team:
         self._strange: dict[int, str] = {}  # frames of poses refused since then
 
     def see(self, robot: int, x: float, y: float, stamp: float, yaw: float = 0.0) -> None:
-        """Store a pose [m, m, rad] in frame `map`, true at `stamp` [s]; one that is not finite is only counted."""
-        if not (isfinite(x) and isfinite(y) and isfinite(stamp)):
+        """Store a pose [m, m, rad] in frame `map`, true at `stamp` [s]; one that is garbage is only counted."""
+        if not (abs(x) <= FAR and abs(y) <= FAR and isfinite(stamp)):
             self._bad[robot] = self._bad.get(robot, 0) + 1
             return
         self.xy[robot], self.yaw[robot] = (x, y), yaw

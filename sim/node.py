@@ -44,6 +44,7 @@ from .world import world_of
 MARKER_PERIOD = 0.5  # [s, wall]
 STATUS_PERIOD = 1.0  # [s, wall]
 DEBT = 0.25  # [s, wall] the simulation may lag its factor before the lag is forgiven
+LONGEST = 80  # characters of an unknown name that are repeated
 CLOCK_QOS = qos_profile_sensor_data
 
 
@@ -92,7 +93,9 @@ class WorldNode(WorkingNode):
         priority = self.priorities.read(message.frame_id)
         if priority is None:
             kind = self.priorities.kind
-            self.get_logger().error(f"priority {message.frame_id!r} is no {kind} of the configuration: ignored")
+            self.get_logger().error(
+                f"priority {message.frame_id[:LONGEST]!r} is no {kind} of the configuration: ignored"
+            )
             return
         self.priority = self.priorities.zone(priority)
         self.world.hear(self.priority)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from std_msgs.msg import Header
 
+LAST = 2**31 * 10**9 - 1  # [ns] the last time that a stamp can hold
 LEVELS = {"ok": DiagnosticStatus.OK, "warn": DiagnosticStatus.WARN, "error": DiagnosticStatus.ERROR}
 
 
@@ -19,9 +21,21 @@ def to_seconds(stamp: Any) -> float:
 
 
 def to_stamp(seconds: float) -> Any:
-    """Seconds as a builtin_interfaces/Time; times before zero become zero."""
-    nanoseconds = max(round(seconds * 1e9), 0)
+    """Seconds as a builtin_interfaces/Time; times before zero become zero, those after its last (in 2038) that."""
+    nanoseconds = min(max(round(seconds * 1e9), 0), LAST)
     return Time(sec=nanoseconds // 10**9, nanosec=nanoseconds % 10**9)
+
+
+def sound_clock(message: Any) -> Any:
+    """A rosgraph_msgs/Clock that rclpy can keep.
+
+    Raises:
+        ValueError: its time lies before zero, or has a second or more in nanoseconds.
+    """
+    sec, nanosec = message.clock.sec, message.clock.nanosec
+    if sec < 0 or nanosec >= 10**9:
+        raise ValueError(f"sec {sec}, nanosec {nanosec} is no time: expected 0 or more, and less than 1e9")
+    return message
 
 
 def zone_header(zone_name: str, seconds: float) -> Any:
@@ -41,10 +55,16 @@ def diagnostics(name: str, level: str, message: str, values: Mapping[str, Any], 
     return DiagnosticArray(header=Header(stamp=to_stamp(seconds)), status=[status])
 
 
+def read_values(status: Any) -> dict[str, Any]:
+    """Values of a DiagnosticStatus; what is no JSON, or nested beyond reading, is left out."""
+    values = {}
+    for item in status.values:
+        with suppress(ValueError, RecursionError):
+            values[item.key] = json.loads(item.value)
+    return values
+
+
 def read_diagnostics(message: Any) -> list[tuple[str, str, dict[str, Any]]]:
     """(name, message, values) of meanfleet's own statuses in a DiagnosticArray; others are passed over."""
-    found = []
-    for status in message.status:
-        if status.hardware_id == "meanfleet":
-            found.append((status.name, status.message, {item.key: json.loads(item.value) for item in status.values}))
-    return found
+    own = [status for status in message.status if status.hardware_id == "meanfleet"]
+    return [(status.name, status.message, read_values(status)) for status in own]

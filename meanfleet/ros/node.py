@@ -1,8 +1,8 @@
 """Starting, running and ending a node, and the qualities of service of the interface.
 
-The loop is `spin_once` of the EventsExecutor plus the node's own `work()`: callbacks store, `work` decides. The
-executor swallows exceptions of callbacks, so they are kept and raised from the loop; it does not end on SIGTERM, so
-signals are handled here.
+The loop is `spin_once` of the EventsExecutor plus the node's own `work()`: callbacks store, `work` decides. What others
+publish ends no node: a message that a callback cannot take in is dropped and counted. The executor swallows exceptions
+of other callbacks, so they are kept and raised from the loop; it does not end on SIGTERM, so signals are handled here.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import Any
@@ -20,19 +21,21 @@ from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
+from rclpy.time_source import TimeSource
 
 from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config
 from meanfleet.errors import UserError
 from meanfleet.loading import load_policies
 
-from .conversions import to_seconds
+from .conversions import sound_clock, to_seconds
 from .transport import by_udp
 
 LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 GOAL = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
 DIAGNOSTICS = QoSProfile(depth=50, reliability=ReliabilityPolicy.RELIABLE)
 
+CLOCK = "/clock"
 DISCOVERY_SECONDS = 1.5  # [s, wall] to learn who is there already
 BURST = 500  # messages taken in before `work` has its turn
 LEASE_SECONDS = 25.0  # [s, wall] after which a killed process has left the graph
@@ -46,6 +49,7 @@ class WorkingNode(Node):
 
     def __init__(self, name: str) -> None:
         self._polled: list[Any] = []
+        self.dropped: Counter[str] = Counter()  # messages that could not be taken in, by topic
         super().__init__(name)
         self.born = time.monotonic()
         self.failure: BaseException | None = None
@@ -103,14 +107,39 @@ class WorkingNode(Node):
 
         return call
 
+    def surviving(self, topic: str, callback: Callable[[Any], None]) -> Callable[[Any], None]:
+        """A callback of others' messages: one that it cannot take in is dropped and counted, and now and then said."""
+
+        def call(message: Any) -> None:
+            self.events += 1
+            try:
+                callback(message)
+            except Exception as error:
+                self.dropped[topic] += 1
+                count = self.dropped[topic]
+                if count == 10 ** (len(str(count)) - 1):
+                    why = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+                    self.get_logger().error(f"a message on {topic} is dropped: {why} ({count} so far)")
+            except BaseException as error:
+                self.failure = self.failure or error
+
+        return call
+
+    def create_subscription(self, msg_type: Any, topic: str, callback: Any, *arguments: Any, **more: Any) -> Any:
+        """As rclpy's; its own one of /clock, which raises at times that it cannot keep, survives them."""
+        if topic == CLOCK and getattr(callback, "__func__", None) is TimeSource.clock_callback:
+            keep = callback
+            callback = self.surviving(topic, lambda message: keep(sound_clock(message)))
+        return super().create_subscription(msg_type, topic, callback, *arguments, **more)
+
     def listen(self, kind: Any, topic: str, callback: Callable[..., None], qos: QoSProfile, events: bool = True) -> Any:
-        """Subscribe with a guarded callback.
+        """Subscribe with a callback that survives whatever others publish.
 
         Without `events` nobody is told of publishers that offer too little: rclpy's handlers of such events keep some
         0.15 MB for every 1,000 subscriptions, also after these are gone.
         """
         handlers = SubscriptionEventCallbacks(use_default_callbacks=events)
-        return self.create_subscription(kind, topic, self.guarded(callback), qos, event_callbacks=handlers)
+        return self.create_subscription(kind, topic, self.surviving(topic, callback), qos, event_callbacks=handlers)
 
     @property
     def subscriptions(self) -> Iterator[Any]:

@@ -29,6 +29,7 @@ from .record import LOG, RunRecord
 from .summary import summarise
 
 WAIT = 0.1  # [s, wall]
+LONGEST = 80  # characters of a name that is repeated
 LINES = 10  # ticks between two lines where there is no terminal
 
 
@@ -50,9 +51,22 @@ class MonitorNode(WorkingNode):
 
     def _store(self, message: Any) -> None:
         for name, _, values in read_diagnostics(message):
+            before = self.record.unreadable
+            tick = self.record.add(name, values)
+            if self.record.unreadable > before:
+                self._complain(name)
+                continue
             self._write({"name": name, "values": values})
-            if self.record.add(name, values):
+            if tick:
                 self._show(values)
+
+    def _complain(self, name: str) -> None:
+        count = self.record.unreadable
+        if count == 10 ** (len(str(count)) - 1):
+            self.get_logger().warning(
+                f"a status of '{name[:LONGEST]}' in diagnostics is not one of this version of meanfleet and is left "
+                f"out ({count} so far): 'ros2 topic info -v' says who publishes it"
+            )
 
     def _write(self, entry: dict[str, Any]) -> None:
         """A line of the log; when the disk fails the log ends, and the run goes on."""

@@ -15,6 +15,7 @@ from meanfleet.continuous_bundle import ContinuousBundle
 from meanfleet.errors import UserError
 
 from .line import line_reward
+from .reports import is_act, is_tick, is_world
 from .trajectory import Trajectory
 
 LOG = "run.jsonl"
@@ -28,21 +29,25 @@ class RunRecord:
         ticks: the dispatcher's reports, one per tick.
         acts: what each robot process did at a tick's stamp, by stamp.
         world: the world's statuses, in order.
+        unreadable: statuses that were not what their name claims.
     """
 
     ticks: list[dict[str, Any]] = field(default_factory=list)
     acts: dict[float, list[dict[str, Any]]] = field(default_factory=dict)
     world: list[dict[str, Any]] = field(default_factory=list)
+    unreadable: int = 0
 
     def add(self, name: str, values: dict[str, Any]) -> bool:
         """Sort in one status; True if it was a tick of the dispatcher."""
-        if name == "dispatcher":
+        if name == "dispatcher" and is_tick(values):
             self.ticks.append(values)
             return True
-        if name == "world":
+        if name == "world" and is_world(values):
             self.world.append(values)
-        elif name.startswith("robots ") and "moves" in values:
+        elif name.startswith("robots ") and "moves" in values and is_act(values):
             self.acts.setdefault(values["stamp"], []).append(values)
+        elif name in ("dispatcher", "world") or (name.startswith("robots ") and "moves" in values):
+            self.unreadable += 1
         return False
 
     @classmethod
@@ -65,11 +70,20 @@ class RunRecord:
                 continue  # the last line of a run that was killed
         return record
 
+    @staticmethod
+    def _own(act: dict[str, Any], index: dict[str, int], config: Config) -> bool:
+        moves = config.zone_graph.moves if config.tracks is None else len(config.tracks.line.moves)
+        return (
+            index.keys() >= set(act["robots"])
+            and max(act["zones"], default=0) < len(config.zones)
+            and max(act["moves"], default=0) < moves
+        )
+
     def trajectory(self, config: Config, bundle: PolicyBundle) -> Trajectory:
         """The ticks in which every robot acted, as a trajectory.
 
-        Zones are those the robots decided on; rewards follow from zones, moves, priority and dispatch, on a line from
-        places.
+        Ticks and acts that name zones or robots of another fleet are left out. Zones are those the robots decided on;
+        rewards follow from zones, moves, priority and dispatch, on a line from places.
         """
         index = {name: i for i, name in enumerate(config.robots)}
         zone_index = {name: i for i, name in enumerate(config.zones)}
@@ -80,9 +94,13 @@ class RunRecord:
             moves = np.zeros(len(index), dtype=np.int64)
             places = np.full(len(index), np.nan)
             for act in self.acts.get(tick["stamp"], []):
+                if not self._own(act, index, config):
+                    continue
                 robots = [index[name] for name in act["robots"]]
                 zones[robots], moves[robots], places[robots] = act["zones"], act["moves"], act.get("places", np.nan)
-            if (zones < 0).any():
+            if isinstance(bundle, ContinuousBundle) and tick.get("place") is None:
+                continue
+            if (zones < 0).any() or not {tick["priority"], tick["dispatch"]} <= zone_index.keys():
                 continue
             priority, dispatch = zone_index[tick["priority"]], zone_index[tick["dispatch"]]
             game = bundle.game

@@ -25,6 +25,7 @@ def summarise(record: RunRecord, config: Config, bundle: PolicyBundle | None) ->
     summary["dispatcher"] = _dispatcher(record.ticks)
     summary["messages"] = _messages(record)
     summary["world"] = _world(record)
+    summary["unreadable_statuses"] = record.unreadable
     if bundle is not None:
         run = record.trajectory(config, bundle)
         summary["reward"] = {
@@ -80,7 +81,8 @@ def _world(record: RunRecord) -> dict[str, Any]:
     if len(record.world) < 2:
         return dict(record.world[-1]["statistics"]) if record.world else {}
     first, last = record.world[0], record.world[-1]
-    factor = (last["time"] - first["time"]) / (last["wall"] - first["wall"])
+    wall = last["wall"] - first["wall"]
+    factor = (last["time"] - first["time"]) / wall if wall else last["real_time_factor"]
     return {
         "simulated_seconds": last["time"],
         "real_time_factor": factor,

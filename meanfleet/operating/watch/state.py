@@ -12,6 +12,7 @@ import numpy as np
 from .statuses import MOST_ZONES, Act, Hold, Status, Tick, World, read_as
 
 REMEMBERED = 200  # ticks
+MOST_PROCESSES = 5000  # of robots; more are not kept apart
 FRESH_TICKS = 2  # a process of robots that missed more ticks than these is silent
 NOTES = 50  # warnings kept
 REMARKS = {"awaiting", "stopped", "strays"}  # what robots say beside acts and holds: it is shown as it is
@@ -113,7 +114,10 @@ class FleetState:
 
     def _add_robots(self, status: Status) -> None:
         act, hold = read_as(Act, status), read_as(Hold, status)
-        if (
+        known = status.name in self.acts or status.name in self.holds
+        if not known and len(self.acts) + len(self.holds) >= MOST_PROCESSES:
+            self.unreadable += 1
+        elif (
             act is not None
             and len(act.robots) == len(act.zones)
             and max(act.zones, default=0) < (self.zones or MOST_ZONES)

@@ -6,10 +6,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 Level = Literal["ok", "warn", "error"]
 MOST_ZONES = 1000  # anything beyond is garbage
+MOST = 10**15  # of anything that is counted
+LONGEST = 500  # characters of a text
+
+
+def printable(text: str) -> str:
+    """The text as one line of a terminal: nothing in it that would steer one."""
+    text = text if len(text) <= LONGEST else f"{text[:LONGEST]} …"
+    return text if text.isprintable() else "".join(one if one.isprintable() else "�" for one in text)
+
+
+Word = Annotated[str, AfterValidator(printable)]
+Count = Annotated[int, Field(ge=0, le=MOST)]
+Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e15, le=1e15)]
 
 
 @dataclass(frozen=True)
@@ -38,29 +51,29 @@ class _Said(BaseModel):
 class Tick(_Said):
     """A tick of the dispatcher, as `dispatcher_node.report.TickReport`; `mode` only if it runs in one."""
 
-    tick: int
-    stamp: float
-    priority: str
-    dispatch: str
-    next_priority: str
-    k: int
-    answered: int
+    tick: Count
+    stamp: Number
+    priority: Word
+    dispatch: Word
+    next_priority: Word
+    k: Count
+    answered: Count
     complete: bool
-    gather_seconds: float
-    table_k: int | None
-    kappa: int | None
-    rule: str
-    observer: str
-    sampling: str
-    ledger: dict[str, int]
-    mean: tuple[float, ...]
-    effective: float
-    surprise: float
-    clashes: int = 0
-    missing: tuple[str, ...] = ()
-    stale: dict[str, str] = {}
-    mode: str | None = None
-    weighted: tuple[float, ...] | None = None
+    gather_seconds: Number
+    table_k: Count | None
+    kappa: Count | None
+    rule: Word
+    observer: Word
+    sampling: Word
+    ledger: dict[Word, Count]
+    mean: Annotated[tuple[Number, ...], Field(max_length=MOST_ZONES)]
+    effective: Number
+    surprise: Number
+    clashes: Count = 0
+    missing: tuple[Word, ...] = ()
+    stale: dict[Word, Word] = {}
+    mode: Word | None = None
+    weighted: Annotated[tuple[Number, ...], Field(max_length=MOST_ZONES)] | None = None
 
     @property
     def held(self) -> bool:
@@ -71,25 +84,25 @@ class Tick(_Said):
 class Act(_Said):
     """What the robots of one process did at a tick: zones by index; poses that were no numbers, or too old [s]."""
 
-    stamp: float
-    robots: tuple[str, ...]
+    stamp: Number
+    robots: tuple[Word, ...]
     zones: tuple[Annotated[int, Field(ge=0, lt=MOST_ZONES)], ...]
-    bad_poses: dict[str, int] = {}
-    silent_poses: dict[str, float | None] = {}
+    bad_poses: dict[Word, Count] = {}
+    silent_poses: dict[Word, Number | None] = {}
 
 
 class Hold(_Said):
     """Robots of one process that stay where they are, for lack of a dispatcher or for too many."""
 
-    holding: tuple[str, ...]
-    clashes: int = 0
+    holding: tuple[Word, ...]
+    clashes: Count = 0
 
 
 class World(_Said):
     """The simulation's status."""
 
-    time: float
-    real_time_factor: float
+    time: Number
+    real_time_factor: Number
 
 
 def read_as(kind: type[_Said], status: Status) -> Any:

@@ -102,11 +102,11 @@ class View:
         table.add_row("gathered in", latency.append(f"  p50 {median:.0f}, p99 {high:.0f} ms", "dim"))
         if tick.weighted and state.steerable:
             told = zip(state.steerable, tick.weighted, strict=False)
-            table.add_row("matters", ", ".join(f"{name} {share:.0%}" for name, share in told))
+            table.add_row("matters", Text(", ".join(f"{name} {share:.0%}" for name, share in told)))
         table.add_row("belief", f"worth {tick.effective:.1f} robots, surprise {tick.surprise:.2f}")
         total = sum(tick.ledger.values())
         shares = (f"{what} {ticks} ({ticks / max(total, 1):.0%})" for what, ticks in tick.ledger.items() if ticks)
-        table.add_row("ticks", f"{total}: {', '.join(shares)}")
+        table.add_row("ticks", Text(f"{total}: {', '.join(shares)}"))
         for label, line in zip(("regret", ""), regret_lines(self.bundle, tick), strict=False):
             table.add_row(label, line)
         return table
