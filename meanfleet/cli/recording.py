@@ -25,7 +25,7 @@ def record_command(
     ] = "",
     everything: Annotated[bool, typer.Option("--all", help="Every topic.")] = False,
     duration: Annotated[float, typer.Option(min=0, help="Wall seconds; 0: until Ctrl-C.")] = 0.0,
-    recover: Annotated[bool, typer.Option("--recover", help="Make a bag whole whose recorder was killed.")] = False,
+    recover: Annotated[bool, typer.Option("--recover", help="Mend what is damaged in BAG, originals kept.")] = False,
     qos_overrides: Annotated[
         Path | None,
         typer.Option("--qos-overrides", help="Write latched topics of BAG for 'ros2 bag play' into this file."),
@@ -50,11 +50,9 @@ def record_command(
 
 
 def _recover(bag: Path) -> None:
-    from meanfleet.sim.bags.writing import recover
+    from meanfleet.sim.bags.recovering import recover
 
-    counts = recover(bag)
-    lost = ", ".join(f"{name}: {count}" for name, count in sorted(counts.items()) if name != "messages")
-    console.print(f"{bag} is whole: {counts['messages']} messages" + (f" ({lost})" if lost else ""))
+    console.print(recover(bag).sentence(bag), soft_wrap=True, markup=False)
 
 
 def _write_overrides(bag: Path, target: Path) -> None:

@@ -1,7 +1,7 @@
 """An open bag: its channels, and messages of chosen channels in batches, whatever the storage and its state.
 
-Sound files are read by rosbags, in the order of their receive times. An MCAP file without a sound end is read from the
-front. Whatever is missing, damaged or cut off ends in `Bag.counts`.
+Every file is read in the order of its receive times, a damaged one as far as anything can be got out of it. Whatever is
+missing, damaged or cut off ends in `Bag.counts`.
 """
 
 from __future__ import annotations
@@ -18,22 +18,26 @@ from typing import NamedTuple, Protocol, Self
 import numpy as np
 import zstandard
 from numpy.typing import NDArray
-from rosbags.rosbag2 import Reader
 
 from meanfleet.errors import UserError
 
-from .files import BagFiles, find_files, readable
-from .salvage import Salvage, index_is_sound
+from . import sqlite_file
+from .files import MCAP, BagFiles, find_files, readable
+from .mcap_file import McapFile
 
 BATCH = 4096  # messages
-_PACKED = b"\x28\xb5\x2f\xfd"  # a zstd frame; a CDR message begins with 0x00
+PACKED_MESSAGE = b"\x28\xb5\x2f\xfd"  # a zstd frame; a CDR message begins with 0x00
 
 
 class Channel(NamedTuple):
-    """A topic with one of its types; a topic recorded with two types is two channels."""
+    """A topic with one of its types; a topic recorded with two types is two channels.
+
+    Types are given as package/msg/Type, also where a bag says package/Type. No other encoding than "cdr" can be read.
+    """
 
     topic: str
     msgtype: str
+    encoding: str = "cdr"
 
 
 @dataclass(frozen=True)
@@ -72,44 +76,56 @@ class _Storage(Protocol):
         ...
 
 
-class _Sound:
-    """A file that rosbags reads."""
+class _Sqlite:
+    """A SQLite file: a sound one, or a copy of what could be got out of another one."""
 
-    def __init__(self, path: Path, stack: ExitStack) -> None:
-        self.reader = stack.enter_context(Reader(path))
-        self.connections = {connection.id: connection for connection in self.reader.connections}
-        self.channels = {key: Channel(value.topic, value.msgtype) for key, value in self.connections.items()}
-        self.totals = {key: value.msgcount for key, value in self.connections.items()}
-        # SQLite takes any type in any column, so a damaged file may hold anything here.
-        numbers: list[object] = [*self.totals, *self.totals.values()]
-        names: list[object] = [text for channel in self.channels.values() for text in channel]
-        if not all(isinstance(number, int) for number in numbers) or not all(isinstance(name, str) for name in names):
-            raise ValueError("its list of topics is damaged")
+    def __init__(self, path: Path, scratch: Path) -> None:
+        self.path, self.damage = path, Counter[str]()
+        if sqlite_file.fault(path, thorough=False):
+            self.path = scratch / "mended.db3"
+            self.damage = sqlite_file.salvage(path, self.path)
+        topics = sqlite_file.topics(self.path)
+        self.channels = {row.key: channel(row.name, row.msgtype, row.encoding) for row in topics}
+        self.totals = {row.key: row.messages for row in topics}
 
     def messages(self, wanted: Sequence[int]) -> Iterator[tuple[int, int, bytes]]:
-        for connection, received, payload in self.reader.messages([self.connections[key] for key in wanted]):
-            yield connection.id, received, payload
+        return sqlite_file.messages(self.path, wanted)
 
     def counts(self) -> Counter[str]:
-        return Counter()
+        return self.damage
 
 
-class _Cut:
-    """An MCAP file without a sound end."""
+class _Mcap:
+    """An MCAP file."""
 
     def __init__(self, path: Path) -> None:
-        self.salvage = Salvage(path)
-        for _ in self.salvage.messages():
-            pass
-        self.channels = {key: Channel(*value) for key, value in self.salvage.channels.items()}
-        self.totals = dict(self.salvage.totals)
+        self.file = McapFile(path)
+        profile = self.file.header.profile
+        self.channels = {
+            key: channel(
+                found.topic,
+                self.file.schemas[found.schema_id].name if found.schema_id in self.file.schemas else "",
+                found.message_encoding or profile,
+            )
+            for key, found in self.file.channels.items()
+        }
+        self.totals = dict(self.file.totals)
+        if self.file.damage and not self.totals:
+            raise ValueError("no message of it is whole")
 
     def messages(self, wanted: Sequence[int]) -> Iterator[tuple[int, int, bytes]]:
-        keys = set(wanted)
-        return (message for message in self.salvage.messages() if message[0] in keys)
+        return self.file.messages(wanted)
 
     def counts(self) -> Counter[str]:
-        return self.salvage.counts if self.salvage.counts else Counter({"damaged index": 1})
+        return self.file.damage
+
+
+def channel(topic: str, msgtype: str, encoding: str) -> Channel:
+    """A channel from what a storage file says; "" and "ros2" mean cdr."""
+    package, slash, name = msgtype.partition("/")
+    if encoding in ("cdr", "", "ros2"):
+        return Channel(topic, f"{package}/msg/{name}" if slash and "/" not in name else msgtype)
+    return Channel(topic, msgtype, encoding)
 
 
 class Bag:
@@ -152,7 +168,7 @@ class Bag:
             folder = scratch / str(number)  # files of two folders may have the same name
             folder.mkdir()
             try:
-                self._storages.append(self._storage(readable(path, folder)))
+                self._storages.append(self._storage(path, folder))
             except Exception as error:  # damaged bytes drive parsers to exceptions of every kind
                 self.counts["unreadable files"] += 1
                 why = why or f"{path.name}: {' '.join(str(error).split()) or type(error).__name__}"
@@ -164,21 +180,11 @@ class Bag:
                 self.total[channel] += storage.totals.get(key, 0)
         self.channels = tuple(sorted(self.total))
 
-    def _storage(self, path: Path) -> _Storage:
-        if path.suffix != ".mcap":
-            return _Sound(path, self._stack)
-        if index_is_sound(path):
-            with ExitStack() as attempt:
-                try:
-                    storage = _Sound(path, attempt)
-                    self._stack.push(attempt.pop_all())
-                    return storage
-                except Exception:  # the index is there, but it is no use
-                    pass
-        cut = _Cut(path)
-        if not cut.channels:
-            raise UserError("no message of it is whole")
-        return cut
+    def _storage(self, path: Path, scratch: Path) -> _Storage:
+        found, damage = readable(path, scratch)
+        storage: _Storage = _Mcap(found) if found.suffix == MCAP else _Sqlite(found, scratch)
+        self.counts.update(damage)
+        return storage
 
     def expected(self, wanted: Sequence[Channel]) -> int:
         """Messages of some channels, by metadata.yaml or by the storage files, whichever says more."""
@@ -235,7 +241,7 @@ def _batch(messages: Iterator[tuple[int, int, bytes]], index: Mapping[int, int])
     if not some:
         return None
     keys, received, payloads = zip(*some, strict=True)
-    if payloads[0][:4] == _PACKED:
+    if payloads[0][:4] == PACKED_MESSAGE:
         payloads = tuple(_unpacked(payload) for payload in payloads)
     start = np.zeros(len(some) + 1, dtype=np.int64)
     np.cumsum(np.fromiter(map(len, payloads), np.int64, len(some)), out=start[1:])

@@ -8,7 +8,7 @@ import re
 import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
@@ -18,11 +18,16 @@ import zstandard
 
 from meanfleet.errors import UserError
 
+from .sqlite_file import journals
+
 METADATA = "metadata.yaml"
-STORAGES = (".mcap", ".db3")
+MCAP, SQLITE = ".mcap", ".db3"
+STORAGES = (MCAP, SQLITE)
 PACKED = ".zstd"
+DAMAGED = ".damaged"  # added to the name of an original that was mended
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the compiled one: a fleet has thousands of topics
 BLOCK = 1 << 20  # [byte]
+NAMED = 3  # files in a sentence
 
 
 @dataclass(frozen=True)
@@ -34,12 +39,16 @@ class BagFiles:
         paths: storage files in the order of recording.
         expected: messages per topic by metadata.yaml; empty without it.
         complaints: what is wrong with the bag as a whole, counted.
+        left_out: storage files in the folder that are not the bag's: not listed, or a copy of one that is.
+        information: what metadata.yaml says; empty without it.
     """
 
     source: Path
     paths: tuple[Path, ...]
     expected: dict[str, int] = field(default_factory=dict)
     complaints: Counter[str] = field(default_factory=Counter)
+    left_out: tuple[Path, ...] = ()
+    information: dict[str, Any] = field(default_factory=dict)
 
     def sha256(self) -> str:
         """Hash of the contents of all storage files, in order."""
@@ -65,12 +74,29 @@ def find_files(source: Path) -> BagFiles:
         raise UserError(f"cannot read bag {source}: {error.strerror}") from None
 
 
-def is_storage(path: Path) -> bool:
+def is_storage(path: PurePath) -> bool:
     """Whether the name is that of a storage file, packed or not."""
-    return path.name.removesuffix(PACKED).endswith(STORAGES)
+    return storage_of(path) in STORAGES
+
+
+def storage_of(path: PurePath) -> str:
+    """The suffix that says how a file is stored, in small letters, without that of a packed one."""
+    return PurePath(_bare(path)).suffix
+
+
+def is_packed(path: PurePath) -> bool:
+    """Whether the file is compressed as a whole."""
+    return path.suffix.lower() == PACKED
+
+
+def _bare(path: PurePath) -> str:
+    """What a file and its unpacked copy have in common."""
+    return path.name.lower().removesuffix(PACKED)
 
 
 def _alone(path: Path) -> BagFiles:
+    if path.suffix.lower() == ".bag":
+        raise UserError(f"{path} is a bag of ROS 1: convert it first (rosbags-convert --src {path.name} --dst FOLDER)")
     if not is_storage(path):
         raise UserError(f"{path} is no bag: expected a folder of a rosbag2, or a .mcap or .db3 file")
     return BagFiles(path, (path,))
@@ -78,30 +104,80 @@ def _alone(path: Path) -> BagFiles:
 
 def _in_folder(folder: Path) -> BagFiles:
     there = sorted((path for path in folder.iterdir() if path.is_file() and is_storage(path)), key=_natural)
-    listed, expected, complaints = _by_metadata(folder / METADATA)
-    named = [folder / name for name in listed]
-    complaints["missing files"] = sum(not path.exists() for path in named)
-    paths = [path for path in named if path.exists()]
-    paths += [path for path in there if path not in paths]  # written after the metadata, or the metadata is no use
+    information = _information(folder / METADATA)
+    listed, expected, complaints = _listing(information)
+    by_name = {path.name: path for path in there}
+    by_bare = {_bare(path): path for path in sorted(there, key=is_packed, reverse=True)}
+    named = [by_name.get(name) or by_bare.get(_bare(PurePath(name))) for name in listed]
+    complaints["missing files"] = named.count(None)
+    paths = list(dict.fromkeys(path for path in named if path is not None))
+    if not paths:  # without a list that is of use, all that are there
+        paths = _without_copies(there)
     if not paths:
-        raise UserError(f"{folder} is no bag: no .mcap and no .db3 file is in it")
-    return BagFiles(folder, tuple(paths), expected, +complaints)
+        old = next((path.name for path in sorted(folder.iterdir()) if path.suffix.lower() == ".bag"), "")
+        remedy = f": convert {old}, of ROS 1, first (rosbags-convert)" if old else ""
+        raise UserError(f"{folder} is no bag: no .mcap and no .db3 file is in it{remedy}")
+    left = tuple(path for path in there if path not in paths)
+    if left:
+        complaints[f"files left out ({names(left)})"] = len(left)
+    return BagFiles(folder, tuple(paths), expected, +complaints, left, information or {})
 
 
-def _by_metadata(path: Path) -> tuple[list[str], dict[str, int], Counter[str]]:
-    """File names, messages per topic, and complaints of a metadata.yaml."""
+def names(paths: Sequence[Path]) -> str:
+    """The names of some files for a sentence."""
+    return ", ".join(path.name for path in paths[:NAMED]) + (", …" if len(paths) > NAMED else "")
+
+
+def parts(files: BagFiles) -> list[Path]:
+    """The files of a bag, and those beside them that metadata.yaml does not list and that are no copies of others."""
+    return _without_copies((*files.paths, *files.left_out), files.paths)
+
+
+def _without_copies(there: Iterable[Path], given: Iterable[Path] = ()) -> list[Path]:
+    """Files without those that are others once more: packed, converted, or under a longer name (bag_0_recovered).
+
+    Of a file and its unpacked copy the unpacked one is taken, which needs no time; of a .mcap and a .db3 the .mcap.
+    """
+    found = {_stem(path): path for path in given}
+    chosen = list(given)
+    for path in sorted(there, key=lambda path: (len(_stem(path)), storage_of(path) != MCAP, is_packed(path))):
+        stem = _stem(path)
+        ends = [place.start() for place in re.finditer(r"[_.(\- ]", stem)]
+        longer = any(stem[:end] in found and not re.fullmatch(r"_\d+", stem[end:]) for end in ends)
+        if stem not in found and not longer:
+            found[stem] = path
+            chosen.append(path)
+    return sorted(chosen, key=_natural)
+
+
+def _stem(path: Path) -> str:
+    return PurePath(_bare(path)).stem
+
+
+def _information(path: Path) -> dict[str, Any] | None:
+    """What a metadata.yaml says; {} if there is none, None if it is of no use."""
     if not path.exists():
+        return {}
+    try:
+        content: Any = yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)["rosbag2_bagfile_information"]
+        return {str(key): value for key, value in content.items()} or None
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def _listing(information: dict[str, Any] | None) -> tuple[list[str], dict[str, int], Counter[str]]:
+    """File names, messages per topic, and complaints of a metadata.yaml."""
+    if information == {}:
         return [], {}, Counter({"no metadata": 1})
     try:
-        content: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)
-        information = content["rosbag2_bagfile_information"]
-        names = [PurePath(str(name)).name for name in information["relative_file_paths"]]
+        assert information is not None
+        listed = [PurePath(str(name)).name for name in information["relative_file_paths"]]
         expected: Counter[str] = Counter()
         for entry in information["topics_with_message_count"]:
             expected[str(entry["topic_metadata"]["name"])] += int(entry["message_count"])
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError):
+    except (AssertionError, KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return [], {}, Counter({"damaged metadata": 1})
-    return [name for name in names if is_storage(Path(name))], dict(expected), Counter()
+    return [name for name in listed if is_storage(PurePath(name))], dict(expected), Counter()
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:
@@ -109,32 +185,40 @@ def _natural(path: Path) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", path.name)]
 
 
-def readable(path: Path, scratch: Path) -> Path:
+def readable(path: Path, scratch: Path) -> tuple[Path, Counter[str]]:
     """The file itself, or a copy in `scratch`: unpacked, or with what SQLite left in a journal taken in.
 
+    Returns:
+        its path, with a suffix in small letters, and what went wrong on the way.
+
     Raises:
-        OSError, zstandard.ZstdError, sqlite3.Error: it cannot be unpacked or mended.
+        OSError: it cannot be read.
     """
-    if path.name.endswith(PACKED):
-        target = scratch / path.name.removesuffix(PACKED)
+    damage: Counter[str] = Counter()
+    target = scratch / (_stem(path) + storage_of(path))
+    if is_packed(path):
         with open(path, "rb") as packed, open(target, "wb") as unpacked:
-            zstandard.ZstdDecompressor().copy_stream(packed, unpacked)
-        return target
-    journals = [journal for journal in _journals(path) if journal.exists() and journal.stat().st_size]
-    return _mended(path, journals, scratch) if path.suffix == ".db3" and journals else path
+            try:
+                zstandard.ZstdDecompressor().copy_stream(packed, unpacked)
+            except zstandard.ZstdError:  # what came before may be of use
+                damage["damaged packing"] += 1
+    elif storage_of(path) == SQLITE and journals(path):
+        _with_journals(path, target)
+    elif path.suffix not in STORAGES:
+        target.symlink_to(path.absolute())
+    else:
+        return path, damage
+    return target, damage
 
 
-def _journals(path: Path) -> tuple[Path, Path]:
-    return path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-journal")
-
-
-def _mended(path: Path, journals: Sequence[Path], scratch: Path) -> Path:
-    for file in (path, *journals):
-        shutil.copyfile(file, scratch / file.name)
-    connection = sqlite3.connect(scratch / path.name)
+def _with_journals(path: Path, target: Path) -> None:
+    for file in (path, *journals(path)):
+        shutil.copyfile(file, target.with_name(target.name + file.name.removeprefix(path.name)))
+    connection = sqlite3.connect(target)
     try:
         connection.execute("SELECT count(*) FROM sqlite_master").fetchall()  # rolls a journal back
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    except sqlite3.DatabaseError:
+        pass  # a damaged file stays as it is, and its reader says so
     finally:
         connection.close()
-    return scratch / path.name

@@ -39,7 +39,7 @@ def read_poses(bag: str | Path, config: Config, times: NDArray[np.float64], topi
         owners = Template(topic).owners(opened.topics) if topic else pose_owners(config, opened.topics)
         for channel in opened.channels:
             name = owners.get(channel.topic)
-            if name in index and KINDS.get(channel.msgtype) in POSES:
+            if name in index and channel.encoding == "cdr" and KINDS.get(channel.msgtype) in POSES:
                 channels[channel] = index[name]
         if not channels:
             on = topic or common_template(config)

@@ -56,15 +56,15 @@ def request(offers: Iterable[Offer]) -> Request:
     )
 
 
-def overrides(channels: Iterable[tuple[str, str]]) -> dict[str, dict[str, Any]]:
-    """For `ros2 bag play --qos-profile-overrides-path`: latched topics of the interface among (topic, type) pairs.
+def overrides(channels: Iterable[tuple[str, ...]]) -> dict[str, dict[str, Any]]:
+    """For `ros2 bag play --qos-profile-overrides-path`: latched topics of the interface among those (topic, type, …).
 
     Without them a bag that does not know its publishers' qualities is played volatile, and a subscription that asks
     for transient local, as dispatcher and robots do, never matches.
     """
     return {
         topic: dict(LATCHED)
-        for topic, msgtype in sorted(set(channels))
+        for topic, msgtype, *_ in sorted(set(channels))
         if topic == "/tf_static" or (msgtype == HEADER and topic.rsplit("/", 1)[-1] in ("zone", "priority_zone"))
     }
 

@@ -238,7 +238,7 @@ def _channels(bag: Bag, config: Config, source: Source, usable: bool) -> dict[Ch
 
 
 def _is_usable(channel: Channel, source: Source) -> bool:
-    kind = KINDS.get(channel.msgtype)
+    kind = KINDS.get(channel.msgtype) if channel.encoding == "cdr" else None
     if source.message:
         if source.message not in BY_OPTION:
             raise UserError(f"message {source.message!r} is unknown: choose from {', '.join(BY_OPTION)}")
@@ -247,6 +247,11 @@ def _is_usable(channel: Channel, source: Source) -> bool:
 
 
 def _unusable(bag: Bag, found: dict[Channel, str], source: Source) -> str:
+    strange = min((channel for channel in found if channel.encoding != "cdr"), default=None)
+    if strange is not None:
+        remedy = "convert its ROS 1 bag first (rosbags-convert)" if strange.encoding == "ros1" else "expected cdr"
+        kind = "ROS 1 data" if strange.encoding == "ros1" else f"encoded as {strange.encoding}"
+        return f"bag {bag.files.source}: {strange.topic} is {kind}: {remedy}"
     types = sorted({channel.msgtype for channel in found})
     short = [name for name in BY_OPTION if f"std_msgs/msg/{name}" in types]
     remedy = f"say message {short[0]} if it tells the zone" if short else "expected a Header, or a pose with a header"

@@ -1,16 +1,16 @@
 """Writing a rosbag2 into MCAP so that it survives the death of its writer.
 
 Chunks are closed and brought to the disk by `flush`; metadata.yaml is there from the first topic on. A bag that was
-never closed lacks only the index at its end, which `recover` adds.
+never closed lacks only the index at its end, which `recovering` adds.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
-import shutil
 import time
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,6 @@ from meanfleet.files import replacing
 from .definitions import typestore
 from .files import METADATA
 from .qos import Offer
-from .salvage import Salvage, index_is_sound
 
 VERSION = 9  # of rosbag2's metadata
 
@@ -45,12 +44,88 @@ class Topic:
     hash: str = ""
     offers: Sequence[Mapping[str, Any]] = ()
     messages: int = field(default=0, compare=False)
+    encoding: str = "cdr"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A storage file of a bag: receive times [ns] of its first and last message; 0 without messages."""
+
+    name: str
+    first: int
+    last: int
+    messages: int
+
+    def span(self) -> dict[str, Any]:
+        """As metadata.yaml says it."""
+        return {
+            "starting_time": {"nanoseconds_since_epoch": self.first},
+            "duration": {"nanoseconds": self.last - self.first},
+            "message_count": self.messages,
+        }
+
+
+def information(storage: str, parts: Sequence[Part], topics: Iterable[Topic], distribution: str) -> dict[str, Any]:
+    """What metadata.yaml says of a bag whose messages are not compressed."""
+    spoken = [part for part in parts if part.messages]
+    first, last = min((part.first for part in spoken), default=0), max((part.last for part in spoken), default=0)
+    return {
+        "version": VERSION,
+        "storage_identifier": storage,
+        **Part("", first, last, sum(part.messages for part in parts)).span(),
+        "topics_with_message_count": [
+            {
+                "topic_metadata": {
+                    "name": topic.name,
+                    "type": topic.msgtype,
+                    "serialization_format": topic.encoding,
+                    "offered_qos_profiles": list(topic.offers),
+                    "type_description_hash": topic.hash,
+                },
+                "message_count": topic.messages,
+            }
+            for topic in topics
+        ],
+        "compression_format": "",
+        "compression_mode": "",
+        "relative_file_paths": [part.name for part in parts],
+        "files": [{"path": part.name, **part.span()} for part in parts],
+        "custom_data": None,
+        "ros_distro": distribution,
+    }
+
+
+def write_information(folder: Path, content: Mapping[str, Any]) -> None:
+    """Write metadata.yaml, whole or not at all."""
+    with replacing(folder / METADATA) as stream:
+        stream.write(_yaml({"rosbag2_bagfile_information": content}).encode())
 
 
 def require_free(folder: Path) -> None:
     """Raise UserError if there is something where a bag is to be written."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder} exists and is not empty: name another folder for the bag, or remove it")
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """Whoever writes into the folder of a bag is alone there, and gives way to nobody until it ends or dies.
+
+    Raises:
+        UserError: another process is writing into it.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise UserError(f"another process is writing into {folder}: wait until it has ended") from None
+    except OSError:
+        pass  # a file system without locks
+    try:
+        yield
+    finally:
+        os.close(handle)
 
 
 class BagWriter:
@@ -61,7 +136,8 @@ class BagWriter:
         distribution: of ROS, for metadata.yaml.
 
     Raises:
-        UserError: the folder is taken or cannot be written; later, from every method, that the disk is full.
+        UserError: the folder is taken or cannot be written, or another process writes into it; later, from every
+            method, that the disk is full.
     """
 
     def __init__(self, folder: Path, distribution: str = "") -> None:
@@ -72,8 +148,10 @@ class BagWriter:
         self.last = self.bytes = self._sound = 0
         self._schemas: dict[str, int] = {}
         self._metadata_due = True
+        self._claim = ExitStack()
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            self._claim.enter_context(claimed(folder))
             self.path = folder / f"{folder.name}_0.mcap"
             self._file = open(self.path, "xb", buffering=0)  # noqa: SIM115 - closed by close()
         except OSError as error:
@@ -134,6 +212,7 @@ class BagWriter:
             return
         self._guarded(self._finish)
         self._file.close()
+        self._claim.close()
 
     def _finish(self) -> None:
         self._writer.flush()
@@ -153,46 +232,18 @@ class BagWriter:
         except OSError as error:
             self._file.truncate(self._sound)
             self._file.close()
+            self._claim.close()
             raise UserError(
                 f"recording into {self.folder} ended: {error.strerror}; what was brought to the disk before, "
                 f"{self._sound / 1e6:.1f} MB, is readable: free space or record elsewhere"
             ) from None
 
     def _information(self) -> dict[str, Any]:
-        start, duration = self.first or 0, self.last - (self.first or 0)
-        span = {
-            "starting_time": {"nanoseconds_since_epoch": start},
-            "duration": {"nanoseconds": duration},
-            "message_count": self.messages,
-        }
-        return {
-            "version": VERSION,
-            "storage_identifier": "mcap",
-            **span,
-            "topics_with_message_count": [
-                {
-                    "topic_metadata": {
-                        "name": topic.name,
-                        "type": topic.msgtype,
-                        "serialization_format": "cdr",
-                        "offered_qos_profiles": list(topic.offers),
-                        "type_description_hash": topic.hash,
-                    },
-                    "message_count": topic.messages,
-                }
-                for topic in self.topics.values()
-            ],
-            "compression_format": "",
-            "compression_mode": "",
-            "relative_file_paths": [self.path.name],
-            "files": [{"path": self.path.name, **span}],
-            "custom_data": None,
-            "ros_distro": self.distribution,
-        }
+        part = Part(self.path.name, self.first or 0, self.last, self.messages)
+        return information("mcap", [part], self.topics.values(), self.distribution)
 
     def _write_metadata(self) -> None:
-        with replacing(self.folder / METADATA) as stream:
-            stream.write(_yaml({"rosbag2_bagfile_information": self._information()}).encode())
+        write_information(self.folder, self._information())
 
 
 class _Whole:
@@ -213,59 +264,6 @@ class _Whole:
 
     def flush(self) -> None:
         """Nothing is kept back."""
-
-
-def recover(source: Path) -> Counter[str]:
-    """Make a recorded bag whole whose recorder was killed: index and metadata are written, the messages kept.
-
-    Args:
-        source: folder of the bag.
-
-    Returns:
-        messages kept, and what could not be read, by name.
-
-    Raises:
-        UserError: there is no unfinished MCAP file, or no message of it is whole.
-    """
-    files = [path for path in sorted(source.glob("*.mcap")) if not index_is_sound(path)] if source.is_dir() else []
-    if len(files) != 1:
-        raise UserError(
-            f"{source} holds {len(files) or 'no'} unfinished MCAP files: give the folder of one cut-off bag"
-        )
-    (path,) = files
-    scratch = source / f".recovering-{os.getpid()}" / source.resolve().name
-    try:
-        counts = _copy(Salvage(path), BagWriter(scratch))
-        os.replace(next(scratch.glob("*.mcap")), source / f"{scratch.name}_0.mcap")
-        os.replace(scratch / METADATA, source / METADATA)
-        if path.name != f"{scratch.name}_0.mcap":
-            path.unlink()
-    finally:
-        shutil.rmtree(scratch.parent, ignore_errors=True)
-    return counts
-
-
-def _copy(salvage: Salvage, writer: BagWriter) -> Counter[str]:
-    channels: dict[int, int] = {}
-    for key, received, payload in salvage.messages():
-        if key not in channels:
-            topic, msgtype = salvage.channels[key]
-            said = salvage.metadata[key]
-            offers = _offers(said.get("offered_qos_profiles", ""))
-            channels[key] = writer.add_topic(Topic(topic, msgtype, said.get("topic_type_hash", ""), offers))
-        writer.write(channels[key], received, payload)
-    if not channels:
-        raise UserError(f"no message of {salvage.path} is whole: there is nothing to recover")
-    writer.close()
-    return Counter({"messages": writer.messages}) + salvage.counts
-
-
-def _offers(text: str) -> list[Mapping[str, Any]]:
-    try:
-        found = yaml.safe_load(text)
-    except yaml.YAMLError:
-        return []
-    return found if isinstance(found, list) else []
 
 
 def _definition(msgtype: str) -> tuple[str, bytes]:

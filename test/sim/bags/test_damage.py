@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 
 from meanfleet.config import Config
 from meanfleet.errors import UserError
+from meanfleet.sim.bags.bag import Bag
 from meanfleet.sim.bags.log import FleetLog
 from meanfleet.sim.bags.reading import Source, read_fleet
 from meanfleet.sim.bags.writing import BagWriter, Topic
 
 HEADER, SECONDS = "std_msgs/msg/Header", 40
 LOSSES = {"truncated", "missing messages", "damaged chunks", "unreadable files", "missing files", "undecodable",
-          "damaged index"}  # fmt: skip
+          "damaged index", "damaged records", "damaged rows", "damaged packing"}  # fmt: skip
 SOURCE = Source(topic="/{robot}/zone", tick=1.0, max_age=2.0)
 
 
@@ -65,6 +66,19 @@ def told(bag: Path, config: Config) -> FleetLog | None:
         return None
 
 
+def messages(bag: Path) -> set[tuple[str, int, bytes]]:
+    with Bag(bag) as opened:
+        return {
+            (opened.channels[batch.channel[i]].topic, int(batch.received[i]), batch.payload(i))
+            for batch in opened.batches(opened.channels)
+            for i in range(len(batch.channel))
+        }
+
+
+def received(message: tuple[str, int, bytes]) -> int:
+    return message[1]
+
+
 def silent(log: FleetLog) -> bool:
     return not LOSSES & set(log.counts)
 
@@ -106,8 +120,12 @@ def test_a_cut_bag_is_read_as_far_as_it_goes_and_says_so(
     log = told(path, config)
     if log is not None:
         assert not silent(log) or log.messages == 2 * SECONDS
-        reference = read_fleet(bags[kind], config, SOURCE)
-        assert log.zones.tolist() == reference.zones[: len(log.stamps)].tolist()
+        read, reference = messages(path), messages(bags[kind])
+        assert read <= reference
+        if kind != "sqlite3":  # whose pages are in no order
+            assert sorted(read, key=received) == sorted(reference, key=received)[: len(read)]
+            zones = read_fleet(bags[kind], config, SOURCE).zones
+            assert log.zones.tolist() == zones[: len(log.stamps)].tolist()
 
 
 def test_a_cut_mcap_of_ours_gives_back_its_chunks(bags: dict[str, Path], config: Config, tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ from meanfleet.errors import UserError
 from meanfleet.sim.bags.bag import Bag
 from meanfleet.sim.bags.qos import LATCHED, Offer, Request, overrides, request
 from meanfleet.sim.bags.reading import Source, read_fleet
-from meanfleet.sim.bags.writing import BagWriter, Topic, entries, recover
+from meanfleet.sim.bags.recovering import recover
+from meanfleet.sim.bags.writing import BagWriter, Topic, entries
 
 HEADER, DAY = "std_msgs/msg/Header", 86_400 * 10**9
 LATCHED_OFFER = Offer("keep_last", 1, "reliable", "transient_local", DAY, DAY, "automatic", DAY)
@@ -102,7 +103,8 @@ def test_what_was_flushed_survives_without_the_end_and_recover_adds_it(tmp_path:
     log = read_fleet(dead, config, Source(tick=1.0))
     assert log.messages == 30
     assert log.counts == {"truncated": 1}
-    assert recover(dead) == {"messages": 30, "truncated": 1}
+    done = recover(dead)
+    assert (done.messages, done.mended, done.lost) == (30, ["bag_0.mcap"], {"truncated": 1})
     whole = read_fleet(dead, config, Source(tick=1.0))
     assert whole.counts == {}
     assert whole.zones.tolist() == log.zones.tolist()
@@ -110,9 +112,11 @@ def test_what_was_flushed_survives_without_the_end_and_recover_adds_it(tmp_path:
         (connection,) = reader.connections
         assert connection.ext.offered_qos_profiles[0].durability == QosDurability.TRANSIENT_LOCAL
         assert reader.message_count == 30
-    assert sorted(path.name for path in dead.iterdir()) == ["dead_0.mcap", "metadata.yaml"]
-    with pytest.raises(UserError, match="no unfinished MCAP"):
-        recover(dead)
+    left = ["bag_0.mcap", "bag_0.mcap.damaged", "metadata.yaml", "metadata.yaml.damaged"]
+    assert sorted(path.name for path in dead.iterdir()) == left
+    before = {path.name: path.read_bytes() for path in dead.iterdir()}
+    assert recover(dead).mended == []
+    assert {path.name: path.read_bytes() for path in dead.iterdir()} == before
 
 
 def test_recover_keeps_hands_off_what_holds_nothing(tmp_path: Path) -> None:
@@ -211,6 +215,10 @@ def test_the_command_recovers_bags_and_writes_overrides(tmp_path: Path) -> None:
     writer.flush()
     assert run("--qos-overrides", str(tmp_path / "qos.yaml"), str(tmp_path / "bag")).startswith("ros2 bag play")
     assert yaml.safe_load((tmp_path / "qos.yaml").read_text()) == {"/r1/zone": LATCHED}
-    assert "is whole: 1 messages (truncated: 1)" in run("--recover", str(tmp_path / "bag"))
+    with pytest.raises(UserError, match="another process is writing into"):
+        run("--recover", str(tmp_path / "bag"))
+    dead = str(shutil.copytree(tmp_path / "bag", tmp_path / "dead"))
+    assert "is whole: 1 messages; mended bag_0.mcap (truncated: 1); metadata.yaml is new" in run("--recover", dead)
+    assert "nothing was to be done" in run("--recover", dead)
     with pytest.raises(UserError, match="one at a time"):
         run("--recover", "--qos-overrides", "x.yaml", str(tmp_path / "bag"))
