@@ -52,11 +52,10 @@ def fault(path: Path, thorough: bool = True) -> str:
             (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
             if found != "ok":
                 return str(found)
-            if not _names(connection) >= TABLES:
-                return "it has no tables 'topics' and 'messages'"
+            _require_tables(connection)
             if thorough and _misfits(connection):
                 return "values are not of their columns' types"
-    except (sqlite3.Error, UnicodeDecodeError) as error:
+    except (sqlite3.Error, ValueError) as error:
         return str(error)
     return ""
 
@@ -112,8 +111,7 @@ def salvage(source: Path, target: Path) -> Counter[str]:
             # Without it SQLite refuses a file that is shorter than its first page says.
             old.execute("PRAGMA writable_schema=ON")
             old.text_factory = lambda text: text.decode(errors="replace")
-            if not _names(old) >= TABLES:
-                raise ValueError("it has no tables 'topics' and 'messages'")
+            _require_tables(old)
             made = "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'"
             entries = old.execute(made).fetchall()
             limit = max(source.stat().st_size // SMALLEST, 1)
@@ -150,8 +148,13 @@ def _opened(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"file:{quote(str(path.absolute()))}?immutable=1", uri=True)
 
 
-def _names(connection: sqlite3.Connection) -> set[str]:
-    return {str(name) for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+def _require_tables(connection: sqlite3.Connection) -> None:
+    """Raise ValueError or sqlite3.Error unless tables and columns are those of a bag."""
+    names = {str(name) for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if not names >= TABLES:
+        raise ValueError("it has no tables 'topics' and 'messages'")
+    for columns, table in (("id, name, type", "topics"), ("id, topic_id, timestamp, data", "messages")):
+        connection.execute(f"SELECT {columns} FROM {table} LIMIT 0")
 
 
 def _misfits(connection: sqlite3.Connection) -> bool:
