@@ -122,6 +122,8 @@ class Dispatcher:
         check_polling(bundle, len(robots), k, observer, rho, polls_per_tick, kappa=kappa)
         if rule not in RULES:
             raise UserError(f"rule {rule!r} is unknown: choose from {', '.join(RULES)}")
+        if priority is not None and not 0 <= priority < bundle.game.priorities:
+            raise UserError(f"priority {priority}: expected one from 0 to {bundle.game.priorities - 1}")
         self.bundle, self.robots = bundle, tuple(robots)
         self._zones = bundle.game.zones // bundle.game.types
         kinds = kinds or [0] * len(robots)
@@ -137,11 +139,15 @@ class Dispatcher:
         self.polling = Polling(len(robots), self.k, design, polls_per_tick, out)
         self._observer = partial(make_observer, bundle=bundle, k=self.k, rho=rho, seed=seed, particles=particles)
         self.belief = self._observer(observer, robots=left)
-        start = self._from_law(bundle.game.start_priority)
-        self.priority = start if priority is None else priority
+        self._begin(priority)
         self.tick = 0
         self.last: Decision | None = None
         self._samples: dict[str, tuple[int, int]] = {}
+
+    def _begin(self, priority: int | None) -> None:
+        """Set s_g(0), drawn in any case: what is drawn later does not depend on whether it was given."""
+        start = self._from_law(self.bundle.game.start_priority)
+        self.priority = start if priority is None else priority
 
     @property
     def reach(self) -> int:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from meanfleet.continuous_bundle import ContinuousBundle
+from meanfleet.errors import UserError
 from meanfleet.solver.continuous.rules import nearest_target
 
 from .dispatcher import Dispatcher
@@ -23,15 +24,17 @@ class LineDispatcher(Dispatcher):
     """As `Dispatcher`; a priority that is given is that bin's target.
 
     Attributes:
+        line: of the bundle.
         place: s_g; `priority` is its bin.
     """
 
-    def __init__(self, bundle: ContinuousBundle, *arguments: Any, **options: Any) -> None:
-        self.line = bundle.warehouse()
-        super().__init__(bundle, *arguments, **options)
-        given = options.get("priority")
+    def _begin(self, priority: int | None) -> None:
+        if not isinstance(self.bundle, ContinuousBundle):
+            raise UserError("the policy is for zones, and this dispatcher for robots on a line: solve for a line")
+        self.line = self.bundle.warehouse()
+        super()._begin(priority)
         start = (2 * self._steering.random() - 1) * self.line.start_range
-        self._go(start if given is None else self.line.targets[given])
+        self._go(start if priority is None else self.line.targets[priority])
 
     def decide(self, reason: str = "") -> int:
         """As `Dispatcher.decide`; with `direct` dynamics the next priority is the dispatch's target."""

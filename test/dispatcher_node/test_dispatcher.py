@@ -243,6 +243,7 @@ def test_half_a_state_is_refused_as_a_whole() -> None:
         ({"k": 3}, "no table for k = 3"),
         ({"k": 2, "observer": "oracle"}, "observer 'oracle' is unknown"),
         ({"k": 2, "rule": "learnt"}, "rule 'learnt' is unknown"),
+        ({"k": 2, "priority": 3}, "priority 3: expected one from 0 to 2"),
     ],
 )
 def test_a_users_mistakes_are_named(arguments: dict[str, Any], words: str) -> None:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import itertools
 import json
 from dataclasses import replace
+from inspect import signature
 
 import numpy as np
 import pytest
 from lines import SMALL, network
+from recorded import bundle as bundle_of_zones
 
 from meanfleet.continuous_bundle import ContinuousBundle
+from meanfleet.dispatcher_node.dispatcher import Dispatcher
 from meanfleet.dispatcher_node.line import LineDispatcher
+from meanfleet.errors import UserError
 from meanfleet.solver.continuous.discretised import Filtering, Solved
 from meanfleet.solver.continuous.warehouse import ContinuousWarehouse
 from naive import continuous as naive
@@ -73,6 +77,20 @@ def test_the_priority_goes_part_of_the_way_and_is_noisy(line_bundle: ContinuousB
 def test_the_first_priority_is_uniform(line_bundle: ContinuousBundle) -> None:
     first = np.sort([dispatcher(line_bundle, seed).place for seed in range(400)])
     assert np.abs(first - np.linspace(-1, 1, 400)).max() < 2 * 1.95 / np.sqrt(400)  # Kolmogorov, 0.1 %
+
+
+def test_a_priority_counts_by_its_name_and_by_its_position_as_with_zones(line_bundle: ContinuousBundle) -> None:
+    """All parameters of `Dispatcher`, in their order; the streams are those of one that draws its first priority."""
+    assert signature(LineDispatcher) == signature(Dispatcher)
+    named = dispatcher(line_bundle, seed=4, dynamics="direct", priority=3)
+    placed = LineDispatcher(line_bundle, NAMES, K, "dirichlet", 4, "direct", "learned", 3)
+    drawn = dispatcher(line_bundle, seed=4, dynamics="direct")
+    assert named.place == placed.place == placed.line.targets[3]
+    assert named.priority == placed.priority == 3
+    assert drawn.place != named.place
+    assert named.state()["streams"] == placed.state()["streams"] == drawn.state()["streams"]
+    with pytest.raises(UserError, match="for robots on a line"):
+        LineDispatcher(bundle_of_zones(), NAMES, 1)
 
 
 def test_hold_stays_at_the_nearest_target_and_direct_goes_there_at_once(line_bundle: ContinuousBundle) -> None:
