@@ -73,6 +73,7 @@ from .dispatcher import Dispatcher
 from .gather import Gather
 from .holding import Holding
 from .lines import Lines
+from .observers import fitted_to_another
 from .parameters import PARAMETERS, dispatcher_from
 from .rehearsal import Rehearsal
 from .report import Ledger, tick_report
@@ -122,6 +123,15 @@ class DispatcherNode(ManagedNode):
             self._resume(self.checkpoint)
         self.diagnostics = self.advertise(DiagnosticArray, "diagnostics", DIAGNOSTICS)
         self.deaf_to: set[str] = set()  # robots whose offer was told to be too little
+        self.unfit = ""
+        self._say_whom_robots_fit()
+
+    def _say_whom_robots_fit(self) -> None:
+        """Say once that the robots' policy was chosen for a dispatcher of another kind."""
+        note = fitted_to_another(self.dispatcher.observer, self.dispatcher.bundle)
+        if note and note != self.unfit:
+            self.get_logger().warning(note)
+        self.unfit = note
 
     def begin(self) -> None:
         """Activate: take the priority's topic."""
@@ -173,6 +183,7 @@ class DispatcherNode(ManagedNode):
             f"from tick {new.tick} on: mode {self.mode}, k = {new.k}{out}, rule {new.rule}, observer {new.observer}, "
             f"sampling {new.polling.design.name}, policy {new.bundle.digest[:12]}"
         )
+        self._say_whom_robots_fit()
 
     def attend(self) -> None:
         """Follow the emergency stop, and see who else publishes the priority."""

@@ -193,8 +193,8 @@ class SolverConfig(Section):
     rho: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
         (1.0, 0.98, 0.95, 0.9), min_length=1, description="shares of the belief kept per tick, to choose from"
     )
-    observer: Literal["memoryless", "dirichlet"] = Field(
-        "memoryless", description="the dispatcher whose return chooses the robots' policy"
+    observer: Literal["memoryless", "dirichlet"] | None = Field(
+        None, description="the dispatcher whose return chooses the robots' policy; None: as dispatcher.observer"
     )
 
     def for_observer(self, observer: str | None) -> SolverConfig:
@@ -374,6 +374,18 @@ class Config(Section):
     def robots(self) -> tuple[str, ...]:
         """Names of all robots."""
         return self.fleet.robots
+
+    def solving(self, observer: str | None = None) -> SolverConfig:
+        """How to solve for the dispatcher that will run: the one given, else the solver's, else `dispatcher.observer`.
+
+        Raises:
+            UserError: unknown, or not possible with the other settings.
+        """
+        solver, wanted = self.solver, observer or self.solver.observer
+        if wanted is None:
+            remembers = self.dispatcher.observer != "memoryless" and solver.filtering and solver.kappa > 0
+            wanted = "dirichlet" if remembers else "memoryless"
+        return solver.for_observer(wanted)
 
     def with_robots(self, n: int | None) -> Config:
         """The same configuration for n robots (None: unchanged)."""

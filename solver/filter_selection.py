@@ -3,6 +3,9 @@
 All by rollouts under common random numbers. κ, or half of it, is settled at the largest k, where decisions are finest;
 ρ at every k; whether to ask Q_κ at the nearest histogram too. The posterior mean costs a sum over all histograms of
 κ robots per tick, so it is compared once, at the smallest k, where the belief is widest, and only if affordable.
+
+What γ counts is over before a fleet has run for an hour. So of settings that earn the same from the start, one that
+earns more after a thousand ticks is taken.
 """
 
 from __future__ import annotations
@@ -16,16 +19,18 @@ from numpy.typing import NDArray
 from meanfleet.filtering import Deciding, FilterModel, FilterSetting
 
 from .fleet.candidates import Candidate, Remembering
-from .fleet.choice import affordable, paired_lead, race
+from .fleet.choice import Race, affordable, paired_lead, race
 from .fleet.counts import CHUNK, Estimate, discounted_horizon
 from .fleet.derived import Reference
 from .fleet.filtered import Observer, drift
 from .game import FloatArray, Game
 from .histograms import count_histograms
-from .selection import DECISION, FILTER, FILTER_FRESH, Selection
+from .selection import DECISION, FILTER, FILTER_FRESH, LASTING, Selection
 
 IntArray = NDArray[np.int64]
 POSTERIOR_WORK = 300_000_000  # histograms summed over at most, in all: some seconds
+SETTLED = (1000, 1500)  # ticks of a long run that count
+LONG_RUNS = 16  # long ones average much out by themselves
 USUAL_RHO = 0.98  # where ρ is not what is being compared
 
 
@@ -93,9 +98,25 @@ class FilterSelection:
             self.selection.progress("belief", float(k))
         fleet, limit = self.selection.fleet(k), max(CHUNK, self.settings.rollouts // 2)
         rules = [self.rule(model, rho, "interpolated", robots, local_policy) for rho in self.settings.rho]
-        best = race(fleet, rules, limit, self.selection.stream(FILTER, k, 1)).winner
+        best = self._lasting(race(fleet, rules, limit, self.selection.stream(FILTER, k, 1)), k)
         nearest = self.rule(model, best.observer.rho, "nearest", robots, local_policy)
-        return race(fleet, [best, nearest], limit, self.selection.stream(DECISION, k, 0)).winner
+        return self._lasting(race(fleet, [best, nearest], limit, self.selection.stream(DECISION, k, 0)), k)
+
+    def _lasting(self, raced: Race[Remembering], k: int) -> Remembering:
+        """The winner, unless one that earns the same from the start is ahead of it at 95 % in the long run."""
+        best, *others = raced.undecided
+        if not others:
+            return best
+        earned = self._long_run(best, k)
+        for other in others:
+            rates = self._long_run(other, k)
+            if Estimate.of(rates - earned, SETTLED[1]).interval[0] > 0:
+                best, earned = other, rates
+        return best
+
+    def _long_run(self, rule: Remembering, k: int) -> FloatArray:
+        """Reward per tick [rollout] in the ticks SETTLED."""
+        return rule.rates(self.selection.fleet(k), LONG_RUNS, SETTLED, self.selection.stream(LASTING, k))
 
     def _or_posterior(self, best: Remembering, k: int) -> tuple[Remembering, dict[str, Any] | None]:
         """The posterior mean instead where it is ahead at 95 %, and its lead; None where it is not affordable."""
@@ -124,4 +145,7 @@ class FilterSelection:
         known: dict[str, Any] = Estimate.of(own, self.horizon).as_dict() | {"n": fleet.n}
         known |= {"lead": paired_lead(own, other, self.horizon)}
         known |= {} if posterior is None else {"posterior": posterior}
+        if observer.deciding != "posterior":  # which sums over too many histograms for so many ticks
+            rates = Estimate.of(self._long_run(winner, k), SETTLED[1])
+            known["per_tick"] = {"mean": rates.mean, "error": rates.error, "ticks": list(SETTLED)}
         return FilterSetting(observer.rho, observer.deciding, known, observer.adaptive)

@@ -23,8 +23,8 @@ from .game import FloatArray, Game
 Progress = Callable[[str, float], None]
 ROUNDS = 4  # of derived tables
 SCREEN = 500  # rollouts that decide whose law the next derived table answers
-LAW, SCREENING, RACE, FRESH, FILTER, DECISION, FILTER_FRESH, ROBOTS, ROBOTS_FRESH = range(
-    9
+LAW, SCREENING, RACE, FRESH, FILTER, DECISION, FILTER_FRESH, ROBOTS, ROBOTS_FRESH, LASTING = range(
+    10
 )  # random streams apart from each other
 
 

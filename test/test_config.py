@@ -406,3 +406,30 @@ def test_robots_are_fitted_to_an_observer_only_where_there_is_one(tmp_path: Path
 def test_a_belief_keeps_a_share_of_itself(tmp_path: Path, rho: list[float]) -> None:
     with pytest.raises(UserError, match=r"solver\.rho"):
         counted(tmp_path, solver={"rho": rho})
+
+
+@pytest.mark.parametrize(
+    ("runs", "said", "given", "expected"),
+    [
+        ("memoryless", None, None, "memoryless"),
+        ("dirichlet", None, None, "dirichlet"),
+        ("particle", None, None, "dirichlet"),
+        ("dirichlet", "memoryless", None, "memoryless"),
+        ("memoryless", "dirichlet", None, "dirichlet"),
+        ("dirichlet", None, "memoryless", "memoryless"),
+        ("memoryless", "memoryless", "dirichlet", "dirichlet"),
+    ],
+)
+def test_robots_are_solved_for_the_dispatcher_that_will_run(
+    tmp_path: Path, runs: str, said: str | None, given: str | None, expected: str
+) -> None:
+    """A dispatcher with any belief counts as one that remembers; a word of the solver's section or a caller's wins."""
+    config = counted(tmp_path, dispatcher={"observer": runs}, solver={"observer": said})
+    assert config.solving(given).observer == expected
+
+
+def test_without_a_filter_robots_are_solved_for_a_dispatcher_that_forgets(tmp_path: Path) -> None:
+    config = counted(tmp_path, dispatcher={"observer": "dirichlet"}, solver={"kappa": 0})
+    assert config.solving().observer == "memoryless"
+    with pytest.raises(UserError, match="observer dirichlet needs"):
+        config.solving("dirichlet")

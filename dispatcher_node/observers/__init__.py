@@ -30,6 +30,20 @@ def check_observer(name: str, bundle: PolicyBundle, rho: float | None = None, ka
         raise UserError(f"kappa = {kappa}, but the policy holds {held}: leave kappa at 0, or solve with solver.kappa")
 
 
+def fitted_to_another(name: str, bundle: PolicyBundle) -> str:
+    """A sentence if the robots' policy was chosen for a dispatcher of the other kind; empty if not, or if unknown."""
+    settings = bundle.how.get("settings")
+    if not isinstance(settings, dict) or "observer" not in settings:
+        return ""
+    chosen, wanted = settings["observer"] or "memoryless", "memoryless" if name == "memoryless" else "dirichlet"
+    if chosen == wanted:
+        return ""
+    return (
+        f"the robots' policy was chosen for observer {chosen}, and this dispatcher runs {name}: "
+        f"'meanfleet solve … --observer {wanted}' chooses it for this one"
+    )
+
+
 def make_observer(
     name: str,
     bundle: PolicyBundle,
@@ -71,6 +85,7 @@ __all__ = [
     "Sample",
     "belief_of",
     "check_observer",
+    "fitted_to_another",
     "fleet_step",
     "handed_over",
     "make_observer",

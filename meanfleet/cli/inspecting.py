@@ -136,13 +136,17 @@ def filter_table(model: FilterModel) -> Table:
     """What is known of the dispatcher that remembers, by k."""
     fleet = next(iter(model.settings.values())).fleet
     table = Table(title=f"a dispatcher that remembers (κ = {model.kappa})")
-    for heading in ("k", "ρ", "deciding", f"return, n = {fleet.get('n', '?')}", "lead over the table"):
+    ticks = fleet.get("per_tick", {}).get("ticks", ["?"])
+    headings = ("k", "ρ", "deciding", f"return, n = {fleet.get('n', '?')}", "lead over the table")
+    for heading in (*headings, f"per tick, from tick {ticks[0]} on"):
         table.add_column(heading, justify="right")
     for k, setting in sorted(model.settings.items()):
         known, lead = setting.fleet, setting.fleet.get("lead")
         value = f"{known['mean']:.2f} ± {known['error']:.2f}" if "mean" in known else "–"
         ahead = "–" if lead is None else f"{lead['low']:.2f} … {lead['high']:.2f}"
-        table.add_row(str(k), f"{setting.rho:g}", setting.deciding, value, ahead)
+        settled = known.get("per_tick")
+        rate = "–" if settled is None else f"{settled['mean']:.3f} ± {settled['error']:.3f}"
+        table.add_row(str(k), f"{setting.rho:g}", setting.deciding, value, ahead, rate)
     return table
 
 

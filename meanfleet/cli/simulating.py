@@ -8,8 +8,10 @@ from typing import Annotated, Any, cast
 import typer
 from rich.table import Table
 
+from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config
 from meanfleet.dispatcher_node.dispatcher import Rule
+from meanfleet.dispatcher_node.observers import fitted_to_another
 from meanfleet.dispatcher_node.steering import Steering
 from meanfleet.loading import load_policies
 
@@ -25,11 +27,17 @@ from .common import (
     SamplingName,
     Seed,
     bar,
+    complaints,
     console,
     print_json,
 )
 
 Ticks = Annotated[int, typer.Option("--ticks", min=1, help="Ticks to run.")]
+
+
+def _say_whom_robots_fit(observer: str, bundle: PolicyBundle) -> None:
+    if note := fitted_to_another(observer, bundle):
+        complaints.print(note, markup=False)
 
 
 def simulate_command(
@@ -59,6 +67,7 @@ def simulate_command(
     setup = Config.from_yaml(config).with_robots(n)
     bundle = load_policies(policy, setup)
     check_fit(setup, bundle, Steering(k, observer, sampling, rho))
+    _say_whom_robots_fit(observer or setup.dispatcher.observer, bundle)
     bag = None if record is None else RunBag(record, setup)
     with bar("simulating", ticks, json) as advance:
         run = simulate(
@@ -126,6 +135,7 @@ def compare_command(
 
     setup = Config.from_yaml(config).with_robots(n)
     bundle = load_policies(policy, setup)
+    _say_whom_robots_fit(observer or setup.dispatcher.observer, bundle)
     with bar("comparing", 3 * seeds, json) as advance:
         comparison, _ = compare(
             setup,

@@ -31,7 +31,9 @@ def solve_command(
     ] = "histogram",
     observer: Annotated[
         str | None,
-        typer.Option(help="Dispatcher that the robots' policy is chosen for: memoryless, or dirichlet (remembers)."),
+        typer.Option(
+            help="Dispatcher that the robots' policy is chosen for: memoryless, dirichlet (default: configured)."
+        ),
     ] = None,
     seed: Seed = 0,
     json: Json = False,
@@ -48,7 +50,7 @@ def solve_command(
 
     states = parameterization_named(parameterization)
     setup = Config.from_yaml(config).with_robots(n)
-    settings = setup.solver.for_observer(observer)
+    settings = setup.solving(observer)
     game = Game.from_config(setup)
     wanted = numbers(k) if k is not None else (setup.dispatcher.k,)
     ks = default_tables(wanted[0]) if len(wanted) == 1 else wanted

@@ -20,13 +20,14 @@ from meanfleet.solver import Game, solve
 
 
 def cached_policy(config: Config, k: int, observer: str = "memoryless") -> Path:
-    """Path of a bundle for the configuration's game with a table for k, which the observer can run.
+    """Path of a bundle for the configuration's game with a table for k, its robots' policy chosen for the observer.
 
     Solves the game if there is none yet.
     """
     game = Game.from_config(config)
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "meanfleet"
-    path = cache / f"{game.digest[:16]}-k{k}.npz"
+    remembers = observer != "memoryless"
+    path = cache / f"{game.digest[:16]}-k{k}{'-dirichlet' * remembers}.npz"
     if path.exists():
         try:
             bundle = PolicyBundle.load(path, game)
@@ -36,11 +37,11 @@ def cached_policy(config: Config, k: int, observer: str = "memoryless") -> Path:
         except UserError:
             pass  # damaged or of an older version: solved anew
     print(f"solving the game for k = {k} (once; kept as {path})", file=sys.stderr, flush=True)
-    _solve_aside(config, k, path)
+    _solve_aside(config, k, "dirichlet" if remembers else "memoryless", path)
     return path
 
 
-def _solve_aside(config: Config, k: int, path: Path) -> None:
+def _solve_aside(config: Config, k: int, observer: str, path: Path) -> None:
     """Solve in a process of its own: this one obeys signals meanwhile, which compiled code would keep waiting.
 
     Raises:
@@ -48,7 +49,7 @@ def _solve_aside(config: Config, k: int, path: Path) -> None:
     """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
-    solver = context.Process(target=_solve, args=(config, k, path, theirs), daemon=True)
+    solver = context.Process(target=_solve, args=(config, k, observer, path, theirs), daemon=True)
     try:
         with _signals_later():  # a process that is not given all it needs to start would complain
             solver.start()
@@ -82,10 +83,10 @@ def _signals_later() -> Iterator[None]:
         signal.raise_signal(one)
 
 
-def _solve(config: Config, k: int, path: Path, told: Connection) -> None:
+def _solve(config: Config, k: int, observer: str, path: Path, told: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it too, and ends this process
     try:
-        solve(Game.from_config(config), k, n=len(config.robots), settings=config.solver).save(path)
+        solve(Game.from_config(config), k, n=len(config.robots), settings=config.solving(observer)).save(path)
         told.send("")
     except UserError as error:
         told.send(str(error))

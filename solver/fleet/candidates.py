@@ -51,6 +51,10 @@ class Remembering:
         """See `Rule`."""
         return fleet.filtered_returns(self.observer, self.local_policy, rollouts, horizon, seed, first)
 
+    def rates(self, fleet: Fleet, rollouts: int, ticks: tuple[int, int], seed: Seed) -> FloatArray:
+        """Reward per tick between two ticks, float64 [rollout]: what it earns in the long run."""
+        return fleet.settled_rates(self.observer, self.local_policy, rollouts, ticks, seed)
+
 
 @dataclass(frozen=True, eq=False)
 class Candidate:

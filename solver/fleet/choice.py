@@ -56,6 +56,17 @@ class Race(Generic[R]):
         """The best found."""
         return self.candidates[self.ranking()[0]]
 
+    @property
+    def undecided(self) -> list[R]:
+        """The winner, and all whose lag behind it is less than TWIN or may be chance (at 95 %), best first."""
+        first, *others = self.ranking()
+        leader, kept = self.returns[first], [self.candidates[first]]
+        for i in others:
+            ahead = Estimate.of(leader[: len(self.returns[i])] - self.returns[i], self.horizon)
+            if min(ahead.mean - TWIN * float(leader.std(ddof=1)), ahead.interval[0]) <= 0:
+                kept.append(self.candidates[i])
+        return kept
+
 
 def race(fleet: Fleet, candidates: Sequence[R], limit: int, seed: Seed) -> Race[R]:
     """Let the candidates race with at most `limit` rollouts each.

@@ -22,6 +22,7 @@ from meanfleet.dispatcher_node.observers import (
     ParticleObserver,
     Sample,
     belief_of,
+    fitted_to_another,
     fleet_step,
     make_observer,
 )
@@ -487,3 +488,23 @@ def test_making_one_takes_what_the_bundle_was_solved_for() -> None:
     ):
         with pytest.raises(UserError, match=words):
             make_observer(*arguments)
+
+
+def test_a_bundle_says_whom_its_robots_were_chosen_for() -> None:
+    """Particles remember as well; of a bundle that does not tell nothing is said."""
+    game = Game(**ARRAYS)
+    tables = (Table(1, np.zeros((ZONES, ZONES), dtype=int), {}),)
+
+    def said(name: str, how: dict[str, Any]) -> str:
+        return fitted_to_another(name, PolicyBundle(game, POLICY, tables, how, MODEL))
+
+    for chosen in ("memoryless", None):
+        how = {"settings": {"observer": chosen}}
+        assert said("memoryless", how) == ""
+        for name in ("dirichlet", "particle"):
+            assert f"chosen for observer memoryless, and this dispatcher runs {name}" in said(name, how)
+            assert "--observer dirichlet" in said(name, how)
+    how = {"settings": {"observer": "dirichlet"}}
+    assert [said(name, how) for name in ("dirichlet", "particle")] == ["", ""]
+    assert "--observer memoryless" in said("memoryless", how)
+    assert [said("dirichlet", how) for how in ({}, {"settings": {}}, {"settings": 3})] == [""] * 3

@@ -78,6 +78,10 @@ def test_the_belief_in_diagnostics_is_the_one_recomputed_from_them(
     finally:
         listener.close()
     assert "resuming at tick" in processes.output(again)
+    for each in (dispatcher, again):
+        assert (
+            processes.output(each).count("was chosen for observer memoryless, and this dispatcher runs dirichlet") == 1
+        )
     replay(ticks(), PolicyBundle.load(policy), Config.from_yaml(demo_path).zones)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from meanfleet.solver import Game, solve
 from meanfleet.solver.filter_robots import fitted_robots
 from meanfleet.solver.filter_selection import FilterSelection
 from meanfleet.solver.fleet import Estimate, Fleet
+from meanfleet.solver.fleet.choice import Race
 from meanfleet.solver.fleet.filtered import Observer, drift
 from meanfleet.solver.selection import Selection
 from naive.surrogate import random_arrays, random_policy
@@ -92,6 +95,31 @@ def test_filtering_is_left_out_when_it_is_not_wanted(game: Game) -> None:
 
 def test_same_seed_same_tuning(game: Game, bundle: PolicyBundle) -> None:
     assert solve(game, [1, 3], n=200, settings=QUICK).digest == bundle.digest
+
+
+def test_of_rules_that_earn_the_same_from_the_start_the_one_that_lasts_is_taken(game: Game) -> None:
+    """Both begin by forgetting nearly all; ρ of the second adapts."""
+    filters, policy = FilterSelection(Selection(game, 200, QUICK, 0)), random_policy(3, 3, 3, 2)
+    usual = filters.usual("random", policy, 1)
+    assert usual is not None
+    stiff, supple = (
+        replace(usual, observer=replace(usual.observer, rho=0.05, adaptive=adapts)) for adapts in (False, True)
+    )
+    fleet, same, behind = Fleet(game, 200, 1), np.linspace(0, 10, 250), np.linspace(0, 10, 250) - 1
+    assert filters._lasting(Race(fleet, (stiff, supple), (same, same), 44), 1) is supple
+    assert filters._lasting(Race(fleet, (supple, stiff), (same, same), 44), 1) is supple
+    assert filters._lasting(Race(fleet, (stiff, supple), (same, behind), 44), 1) is stiff, "clearly behind at the start"
+
+
+def test_a_setting_says_what_is_earned_in_the_long_run(bundle: PolicyBundle) -> None:
+    """Measured again on other seeds, within 4 standard errors; one of posterior means is not measured for so long."""
+    assert bundle.filtering is not None
+    setting = next(one for one in bundle.filtering.settings.values() if one.deciding != "posterior")
+    known, k = setting.fleet["per_tick"], next(k for k, one in bundle.filtering.settings.items() if one is setting)
+    assert known["ticks"] == [1000, 1500]
+    observer = Observer.of(bundle.filtering, setting, drift(bundle.game, bundle.local_policy))
+    rates = Estimate.of(Fleet(bundle.game, 200, k).settled_rates(observer, bundle.local_policy, 16, (1000, 1500), 5), 1)
+    assert abs(rates.mean - known["mean"]) < 4 * np.hypot(rates.error, known["error"])
 
 
 # --- the robots' policy
