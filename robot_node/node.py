@@ -68,7 +68,7 @@ from meanfleet.frames import Frames, PlanarPose
 from meanfleet.priorities import Priorities
 from meanfleet.ros.conversions import diagnostics, to_seconds, zone_header
 from meanfleet.ros.managed.node import ManagedNode
-from meanfleet.ros.node import DIAGNOSTICS, LATCHED, Signals, run
+from meanfleet.ros.node import DIAGNOSTICS, LATCHED, LEASE_SECONDS, Signals, run
 from meanfleet.ros.sole.choice import SETTLED
 from meanfleet.ros.sole.node import SoleReader
 from meanfleet.safety import SHADOW, excluded
@@ -84,10 +84,12 @@ from .outlets.node import Outlets
 from .outlets.outcome import Outcome
 from .parameters import PARAMETERS
 from .service import Service
+from .twins import Twins
 
 FLUSH = 0.02  # [s, wall] between two looks at new positions
 LOOK = 0.1  # [s, wall] between two looks in a stop for robots that were not told
 CLASH_PERIOD = 1.0  # [s, wall] between two reports of one
+TWIN_PERIOD = 2.0  # [s, wall] between two looks for other nodes of the same robots
 AWAIT_PERIOD = 5.0  # [s, wall] between two lines about what was never heard
 STOP_PERIOD = 1.0  # [s, wall] between two reports of an emergency stop
 LONGEST = 80  # characters of an unknown name that are repeated
@@ -127,6 +129,7 @@ class RobotNode(ManagedNode):
         self.acted, self.heard_at, self.holding = -math.inf, 0.0, False
         self.flushed, self.reported = 0.0, 0
         self.clash_told = self.torn_since = 0.0
+        self.twins, self.twins_looked = Twins(LEASE_SECONDS), 0.0
         self.sources, self.kept = [self.config.pose_source(name) for name in self.names], 0.0
         for index, source in enumerate(self.sources):
             kind = POSE_TYPES[source.type][0]
@@ -224,6 +227,7 @@ class RobotNode(ManagedNode):
         """Report zones, act on a new priority, hold when there is none; but nothing of it while stopped."""
         now = time.monotonic()
         self._say_what_is_awaited(now)
+        self._look_for_twins(now)
         self._hear_navigations()
         halted = self._halted(now)
         due = self.heard is not None and (self.again or self.heard[0] != self.acted)
@@ -345,6 +349,21 @@ class RobotNode(ManagedNode):
                 self._tell("warn", text, {"strays": reader.strays})
         shadow = self.mode == "shadow" and self.readers[PRIORITY + SHADOW].publishers > 0
         self.source = PRIORITY + SHADOW if shadow else PRIORITY
+
+    def _look_for_twins(self, now: float) -> None:
+        """Say which robots another node has as well."""
+        if now - self.twins_looked < TWIN_PERIOD:
+            return
+        self.twins_looked = now
+        doubled = [name for name in self.names if self.count_publishers(f"{name}/zone") > 1]
+        self.twins.look({name: self._nodes_of(f"{name}/zone") for name in doubled}, now)
+        if self.twins.text:
+            self.get_logger().error(self.twins.text, throttle_duration_sec=5.0)
+            self._tell(self.twins.level, self.twins.text, {"twins": self.twins.nodes})
+
+    def _nodes_of(self, topic: str) -> list[str]:
+        found = self.get_publishers_info_by_topic(self.resolve_topic_name(topic))
+        return [f"{one.node_namespace.rstrip('/')}/{one.node_name}" for one in found]
 
     def _torn(self, now: float) -> bool:
         """Whether several dispatchers publish the priority: robots then hold, and obey none until one is left."""

@@ -204,3 +204,26 @@ def test_a_flood_on_a_zone_topic_delays_no_tick(fleet: Fleet) -> None:
     assert gapless(fleet.ticks)
     assert flooded[-1]["skipped"] == before["skipped"]
     assert all(tick["complete"] for tick in fleet.ticks if tick["tick"] > before["tick"])
+
+
+def test_two_nodes_of_one_robot_both_say_so(fleet: Fleet) -> None:
+    """The second has two of the first one's robots, under a name of its own."""
+    fleet.start()
+    fleet.start_robots("twin", fleet.names[2:4])
+    sentence = (
+        f"more than one node has {fleet.names[2]}, {fleet.names[3]}: /robots and /twin send goals to the same robot"
+    )
+    for part in ("robots", "twin"):
+        fleet.await_(lambda part=part: sentence in fleet.processes.output(fleet.parts[part]), f"{part} to say so")
+    for name in (fleet.names[0], fleet.names[2]):  # by which the statuses of the two nodes are named
+        fleet.await_(
+            lambda name=name: any(
+                list(values.get("twins", {})) == list(fleet.names[2:4])
+                for _, values in fleet.statuses(f"robots {name}")
+            ),
+            f"a status of robots {name}",
+        )
+    doctor = fleet.processes.module("meanfleet", "doctor", str(fleet.path), "-n", str(len(fleet.names)))
+    fleet.await_(lambda: doctor.poll() is not None, "the doctor")
+    said = " ".join(fleet.processes.output(doctor).split())
+    assert f"more than one node publishes the zone of {fleet.names[2]}, {fleet.names[3]}: /robots, /twin" in said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from meanfleet.errors import suggestion
@@ -77,7 +78,7 @@ def check_robots(seen: Snapshot, fleet: Expected) -> Iterator[Finding]:
         )
     twins = [name for name, found in zones.items() if len(found) > 1]
     if twins:
-        nodes = few(sorted({one.node for name in twins for one in zones[name]}))
+        nodes = few(f"{node} (twice)" if count > 1 else node for node, count in _publishers(zones, twins))
         yield Finding(
             "error",
             "robots",
@@ -85,6 +86,15 @@ def check_robots(seen: Snapshot, fleet: Expected) -> Iterator[Finding]:
             f"end all but one, or give every process its own share by the parameter 'robots'; {GHOST}",
             tuple(twins),
         )
+
+
+def _publishers(zones: dict[str, list[Endpoint]], robots: list[str]) -> list[tuple[str, int]]:
+    """Nodes that publish zones of these robots, and how many of that name publish the same one at most."""
+    most: dict[str, int] = {}
+    for robot in robots:
+        for node, count in Counter(one.node for one in zones[robot]).items():
+            most[node] = max(most.get(node, 0), count)
+    return sorted(most.items())
 
 
 def _letters(name: str) -> str:

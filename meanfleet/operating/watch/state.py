@@ -15,7 +15,7 @@ REMEMBERED = 200  # ticks
 MOST_PROCESSES = 5000  # of robots; more are not kept apart
 FRESH_TICKS = 2  # a process of robots that missed more ticks than these is silent
 NOTES = 50  # warnings kept
-REMARKS = {"awaiting", "stopped", "strays"}  # what robots say beside acts and holds: it is shown as it is
+REMARKS = {"awaiting", "stopped", "strays", "twins"}  # what robots say beside acts and holds: it is shown as it is
 
 
 @dataclass
