@@ -22,11 +22,12 @@ from meanfleet.ros.conversions import to_stamp
 from meanfleet.ros.managed.node import ManagedNode
 from meanfleet.ros.node import DISCOVERY_SECONDS, LATCHED, LEASE_SECONDS
 
-from .stop import BUTTON, PANEL, SETTLED, Stop, Word
+from .stop import BUTTON, PANEL, Stop, Word
 
 ESTOP, STATE = "estop", "estop_state"
 DEPTH = 100  # a reader's depth counts over all publishers: with 1, one's latched word would push out another's
 MOST_NODES = 2000  # that publish what they know
+FRESH = 5.0  # [s] old at most is a word of now
 LOOK = 0.1  # [s, wall] between two looks at the graph
 # A latched panel's last word reaches who starts; a reader that asks for so much does not match a default publisher, and
 # one that asks for reliability none of best effort.
@@ -54,10 +55,11 @@ class StopLine:
     def __init__(self, node: ManagedNode, fleet: bool = False) -> None:
         self._node = node
         self.stop = Stop(node.get_fully_qualified_name(), fleet, node.operator.stops)
-        self._informed = False
+        self._informed, self._began = False, time.time()
         self._received: set[bytes] = set()  # publishers of `estop_state`
         self.odd = 0  # statuses on `estop_state` that no node of this kind wrote
         self._looked = 0.0
+        self._names: dict[bytes, str] = {}  # node of every panel in the graph, by its publisher
         self._panels = [node.poll(Bool, ESTOP, quality) for quality in PANELS]
         self._nodes = node.poll(DiagnosticArray, STATE, NODES)
         self._publisher = node.create_publisher(DiagnosticArray, STATE, LATCHED)
@@ -107,21 +109,23 @@ class StopLine:
     def _see(self, now: float) -> bool:
         node = self._node
         panels = node.get_publishers_info_by_topic(node.resolve_topic_name(ESTOP))
-        present = {f"{PANEL}:{bytes(one.endpoint_gid).hex()}" for one in panels}
+        self._names = {bytes(one.endpoint_gid): _full_name(one) for one in panels}
+        present = {f"{PANEL}:{gid.hex()}" for gid in self._names}
         present |= {f"{BUTTON}:{space.rstrip('/')}/{name}" for name, space in node.get_node_names_and_namespaces()}
-        return self.stop.see(present, now - node.born > SETTLED)
+        for gid, name in self._names.items():
+            self.stop.call(gid.hex(), name)
+        return self.stop.see(present, now)
 
     def _receive(self, pressed: bool, publisher: dict[str, Any], now: float) -> bool:
         changed = self._see(now)  # who has left is judged by now, not by a tenth of a second ago
         gid = publisher["gid"]
-        return self.stop.receive(gid.hex(), pressed, publisher["number"], self._name(gid), now) or changed
-
-    def _name(self, gid: bytes) -> str:
-        topic = self._node.resolve_topic_name(ESTOP)
-        for one in self._node.get_publishers_info_by_topic(topic):
-            if bytes(one.endpoint_gid) == gid and "UNKNOWN" not in one.node_name:
-                return f"{one.node_namespace.rstrip('/')}/{one.node_name}"
-        return ""
+        said = publisher[
+            "said"
+        ]  # system time [s]; a panel whose clock is off cannot act for others, and can for itself
+        fresh = said > self._began and abs(time.time() - said) < FRESH
+        return (
+            self.stop.receive(gid.hex(), pressed, publisher["number"], self._names.get(gid, ""), now, fresh) or changed
+        )
 
     def _publishers(self) -> set[bytes]:
         node = self._node
@@ -135,7 +139,11 @@ class StopLine:
                 message, info = taken
                 yield (
                     message,
-                    {"gid": bytes(info["publisher_gid"]["data"]), "number": info["publication_sequence_number"]},
+                    {
+                        "gid": bytes(info["publisher_gid"]["data"]),
+                        "number": info["publication_sequence_number"],
+                        "said": info["source_timestamp"] * 1e-9,
+                    },
                 )
 
     def _press(self, request: Any) -> tuple[bool, str]:
@@ -158,6 +166,13 @@ class StopLine:
 
     def _publish(self) -> None:
         self._publisher.publish(write_state(self.stop, self._node.ros_time()))
+
+
+def _full_name(publisher: Any) -> str:
+    """Of its node; empty while that is not known yet."""
+    if "UNKNOWN" in publisher.node_name:
+        return ""
+    return f"{publisher.node_namespace.rstrip('/')}/{publisher.node_name}"
 
 
 def write_state(stop: Stop, seconds: float) -> Any:

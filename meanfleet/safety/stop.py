@@ -17,7 +17,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-SETTLED = 10.0  # [s, wall] of a node's life after which a source that it does not see has left; DDS may take 3 s
+UNSEEN = 25.0  # [s, wall] after which a source that a node knows of and never saw has left; DDS has dropped it by then
 RHYTHM = 3.0  # [s, wall]: a `false` sooner after the same panel's last one belongs to a stream, and is no act
 MOST_RELEASED = 50  # sources kept that stop nobody: they release what a node that was down still believes
 BUTTON, PANEL = "button", "panel"
@@ -81,8 +81,9 @@ class Stop:
         self._latest: dict[str, int] = {}  # number of a panel's last word, in this process's life
         self._false_at: dict[str, float] = {}  # wall time of a panel's last `false`, until it says `true`
         self._present: frozenset[str] = frozenset()
-        self._settled = False
-        self._acted_on: set[str] = set()  # not seen when an operator acted, but before this node had settled
+        self._seen: set[str] = set()  # ever present
+        self._known: dict[str, float] = {}  # wall time since when a source is known that was never seen
+        self._acted_on: set[str] = set()  # not there when an operator acted, and not known yet to have left
 
     @property
     def own(self) -> str:
@@ -101,10 +102,11 @@ class Stop:
         scope = "" if self.fleet else self.node
         return self._put(self.own, Word(pressed, number, -1 if before is None else before.cleared, self.node, scope))
 
-    def receive(self, panel: str, pressed: bool, number: int, name: str, wall: float) -> bool:
+    def receive(self, panel: str, pressed: bool, number: int, name: str, wall: float, fresh: bool = True) -> bool:
         """A panel's word, by the publisher's identity; a `false` that is an operator's act clears who has left.
 
-        Words arrive by several subscriptions, so one may come twice, or after a later one.
+        Words arrive by several subscriptions, so one may come twice, or after a later one. One that is not `fresh`, as
+        the latched one that a node receives when it starts, says what the panel wants and is no act of now.
         """
         key = f"{PANEL}:{panel}"
         if number <= self._latest.get(key, -1):
@@ -116,9 +118,15 @@ class Stop:
             return changed
         last = self._false_at.get(key)
         self._false_at[key] = wall
-        if last is None or wall - last >= RHYTHM:
+        if fresh and (last is None or wall - last >= RHYTHM):
             changed = self.clear() or changed
         return changed
+
+    def call(self, panel: str, name: str) -> None:
+        """Name a panel whose node's name was discovered after its word."""
+        key = f"{PANEL}:{panel}"
+        if key in self.words and name:
+            self.words[key] = replace(self.words[key], name=name)
 
     def join(self, words: Mapping[str, Word]) -> bool:
         """What another node knows.
@@ -140,28 +148,31 @@ class Stop:
 
     def clear(self, buttons: bool = False) -> bool:
         """An operator's act: panels, and `buttons` of dispatchers, that have left the graph stop nobody any more."""
-        absent = {
+        self._acted_on |= {
             key
             for key, word in self.words.items()
             if key not in self._present and (key.startswith(PANEL) or (buttons and key != self.own and not word.scope))
         }
-        if self._settled:
-            return self._release(absent)
-        self._acted_on |= absent
-        return False
+        return self._release(self._acted_on & self._seen)
 
-    def see(self, present: Collection[str], settled: bool) -> bool:
-        """Who is in the graph, by key; before a node has `settled` nobody is taken to have left."""
-        self._present, self._settled = frozenset(present), settled
+    def see(self, present: Collection[str], wall: float) -> bool:
+        """Who is in the graph now, by key.
+
+        Who was there and is no more has left. Others may know of a source before this node has discovered it: one that
+        it never saw has left once it has been known of for so long that it would have been found, or dropped.
+        """
+        self._present = frozenset(present)
+        self._seen |= self._present & self.words.keys()
+        for key in self.words.keys() - self._seen:
+            self._known.setdefault(key, wall)
         self._acted_on -= self._present
-        if not settled or not self._acted_on:
-            return False
-        absent, self._acted_on = self._acted_on, set()
-        return self._release(absent)
+        old = {key for key in self._acted_on if wall - self._known.get(key, wall) >= UNSEEN}
+        return self._release(old)
 
-    def _release(self, absent: set[str]) -> bool:
+    def _release(self, left: set[str]) -> bool:
         changed = False
-        for key in absent & self.words.keys():
+        self._acted_on -= left
+        for key in left & self.words.keys():
             word = self.words[key]
             if word.stops:
                 changed = self._put(key, replace(word, cleared=word.number)) or changed
@@ -194,7 +205,8 @@ class Stop:
         elif key.startswith(BUTTON):
             how = "its node has left: start it again and call it with data: false"
         else:
-            how = "it has left: publish one false on estop, or call the dispatcher's estop with data: false"
+            how = "it has left" if key in self._seen else f"not seen here; {UNSEEN:.0f} s after it was first known of"
+            how += ": publish one false on estop, or call the dispatcher's estop with data: false"
         who = f"service {word.name}/estop" if key.startswith(BUTTON) else f"panel {word.name or 'unknown'}"
         return f"{who} ({how})"
 
@@ -207,6 +219,8 @@ class Stop:
         """Join; whether that changed who stops. A panel that repeats itself says nothing new."""
         before = self.words.get(key)
         after = self.words[key] = word if before is None else before.joined(word)
+        if key in self._present:
+            self._seen.add(key)
         self._forget()
         if before is None:
             return after.stops
@@ -217,3 +231,5 @@ class Stop:
         idle = [key for key, word in self.words.items() if not word.stops and key != self.own]
         for key in idle[: max(len(idle) - MOST_RELEASED, 0)]:
             del self.words[key]
+            self._seen.discard(key)
+            self._known.pop(key, None)

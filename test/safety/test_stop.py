@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meanfleet.safety import Stop, Word
-from meanfleet.safety.stop import MOST_RELEASED, RHYTHM
+from meanfleet.safety.stop import MOST_RELEASED, RHYTHM, UNSEEN
 
 NODES = ("/dispatcher", "/robots_a", "/robots_b")
 FLEET = NODES[0]
 PANELS = ("p", "q")
-LONG = 10 * RHYTHM
+LONG = UNSEEN + RHYTHM
 
 
 @dataclass
@@ -38,7 +38,7 @@ class World:
         present = {f"panel:{self.identity(p)}" for p, word in self.panels.items() if word is not None}
         present |= {f"button:{name}" for name in self.alive}
         for stop in self.alive.values():
-            stop.see(present, settled=True)
+            stop.see(present, self.wall)
 
     def spread(self) -> None:
         """All that is known is on disk and with everybody alive; a joined word may change another, so twice."""
@@ -57,7 +57,7 @@ class World:
         self.see()
         for panel, word in self.panels.items():
             if word is not None:
-                self.alive[name].receive(self.identity(panel), *word, panel, self.wall)
+                self.alive[name].receive(self.identity(panel), *word, panel, self.wall, fresh=False)
         self.spread()
 
     def button(self, name: str, pressed: bool) -> None:
@@ -107,6 +107,7 @@ EVENTS = st.one_of(
 )
 
 
+@settings(max_examples=400)
 @given(st.lists(EVENTS, max_size=40))
 def test_who_is_stopped_follows_the_rule_in_whatever_order_nodes_and_panels_live_and_die(
     events: list[tuple[str, str]],
@@ -129,6 +130,9 @@ def test_who_is_stopped_follows_the_rule_in_whatever_order_nodes_and_panels_live
                 world.panel(who, what.endswith("on"))
             case "panel dies":
                 world.die(who)
+        world.wall += LONG  # whoever is known of and not there has been found to have left
+        world.see()
+        world.spread()
         world.check()
     # No fleet is locked: with everybody alive, buttons, panels and one act release all.
     for name in NODES:
@@ -138,6 +142,9 @@ def test_who_is_stopped_follows_the_rule_in_whatever_order_nodes_and_panels_live
         world.panel(panel, False)
     for name in NODES:
         world.button(name, False)
+    world.wall += LONG
+    world.see()
+    world.spread()
     world.check()
     assert not any(stop.stopped for stop in world.alive.values())
 
@@ -171,7 +178,7 @@ def test_a_wrong_word_is_refused(wrong: dict[str, object]) -> None:
 
 def stopped_by_a_dead_panel() -> Stop:
     stop = Stop("/robots")
-    stop.see({"panel:dead", "panel:other"}, settled=True)
+    stop.see({"panel:dead", "panel:other"}, 0.0)
     stop.receive("dead", True, 1, "/gui", 0.0)
     return stop
 
@@ -180,7 +187,7 @@ def test_another_panels_false_releases_only_a_panel_that_has_left() -> None:
     stop = stopped_by_a_dead_panel()
     stop.receive("other", False, 1, "/other", 0.0)
     assert stop.by == "panel /gui (it publishes false itself)", "it hangs, perhaps: it is there"
-    stop.see({"panel:other"}, settled=True)
+    stop.see({"panel:other"}, 0.0)
     assert stop.stopped, "leaving releases nothing"
     assert "it has left: publish one false on estop" in stop.by
     stop.receive("other", False, 2, "/other", LONG)
@@ -191,7 +198,7 @@ def test_a_stream_of_false_is_no_act_and_its_first_word_after_a_pause_is_one() -
     stop = stopped_by_a_dead_panel()
     for number in range(1, 9):
         stop.receive("other", False, number, "/other", number * RHYTHM / 2)
-    stop.see({"panel:other"}, settled=True)
+    stop.see({"panel:other"}, 0.0)
     for number in range(9, 20):
         stop.receive("other", False, number, "/other", number * RHYTHM / 2)
         assert stop.stopped, "somebody's heartbeat would release by time"
@@ -199,22 +206,36 @@ def test_a_stream_of_false_is_no_act_and_its_first_word_after_a_pause_is_one() -
     assert not stop.stopped
 
 
-def test_a_node_that_has_not_settled_takes_nobody_to_have_left() -> None:
-    stop = Stop("/robots", words={"panel:a": Word(True, 1), "panel:b": Word(True, 1)})
+def test_what_a_panel_said_before_a_node_started_is_no_act() -> None:
+    stop = stopped_by_a_dead_panel()
+    stop.see({"panel:other"}, 0.0)
+    stop.receive("other", False, 1, "/other", LONG, fresh=False)
+    assert stop.stopped, "it was said while the other panel was there"
+    stop.receive("other", False, 2, "/other", 2 * LONG)
+    assert not stop.stopped
+
+
+def test_a_source_that_was_never_seen_has_left_only_when_it_would_have_been_found() -> None:
+    """A node learns of a stop by others, perhaps before it has discovered the panel itself."""
+    stop = Stop("/robots")
+    stop.join({"panel:a": Word(True, 1), "panel:b": Word(True, 1)})
+    stop.see({"panel:other"}, 0.0)
     stop.receive("other", False, 1, "", 0.0)
-    stop.see({"panel:other"}, settled=False)
-    assert stop.stopped
-    stop.see({"panel:other", "panel:a"}, settled=False)
-    stop.see({"panel:other"}, settled=True)
+    stop.see({"panel:other"}, 0.9 * UNSEEN)
+    assert len(stop.stopping) == 2
+    stop.see({"panel:other", "panel:a"}, 0.95 * UNSEEN)
+    stop.see({"panel:other"}, UNSEEN)
     assert list(stop.stopping) == ["panel:a"], "it was there after the act, and has left since"
+    stop.receive("other", False, 2, "", UNSEEN)
+    assert not stop.stopped
 
 
 def test_a_panel_that_was_released_in_its_absence_and_is_there_after_all_stops() -> None:
     stop = stopped_by_a_dead_panel()
-    stop.see({"panel:other"}, settled=True)
+    stop.see({"panel:other"}, 0.0)
     stop.receive("other", False, 1, "", 0.0)
     assert not stop.stopped
-    stop.see({"panel:other", "panel:dead"}, settled=True)
+    stop.see({"panel:other", "panel:dead"}, 0.0)
     assert stop.stopped, "the network was cut"
     stop.receive("dead", False, 2, "", 0.0)
     assert not stop.stopped
