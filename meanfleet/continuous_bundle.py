@@ -94,8 +94,10 @@ class ContinuousBundle(PolicyBundle):
 
     def require_k(self, k: int, where: str = "the bundle") -> None:
         """As for tables; a network takes any number of samples."""
-        if self.dispatcher is None:
-            super().require_k(k, where)
+        if self.dispatcher is None and k not in self.ks:
+            known = ", ".join(map(str, self.ks))
+            remembering = ", or observer dirichlet, which serves any k" if self.filtering is not None else ""
+            raise UserError(f"{where} has no table for k = {k}, only for k = {known}: choose one of these{remembering}")
 
     def require_line(self, line: LineConfig) -> None:
         """Raise UserError unless the line is this one, whatever the number of robots."""

@@ -16,6 +16,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from meanfleet.ros.conversions import to_stamp
 
+VARIANCE = 1e-6  # [m², rad²] a millimetre: poses are exact, and to readers a covariance of zeros says unknown
 COLOURS = ((0.12, 0.47, 0.71), (1.0, 0.5, 0.05), (0.17, 0.63, 0.17), (0.58, 0.4, 0.74), (0.55, 0.34, 0.29))
 
 
@@ -30,12 +31,16 @@ class OdometryWriter:
     def __init__(self, names: Sequence[str]) -> None:
         self._frames = [f"{name}/base_link" for name in names]
         self._message = Odometry(header=Header(frame_id="map"))
+        for told in (self._message.pose, self._message.twist):
+            told.covariance = [VARIANCE if row == column else 0.0 for row in range(6) for column in range(6)]
         self._position, self._turn = self._message.pose.pose.position, self._message.pose.pose.orientation
         self._linear, self._angular = self._message.twist.twist.linear, self._message.twist.twist.angular
 
     def write(self, robot: int, pose: Sequence[float], velocity: Sequence[float], stamp: Any) -> Any:
         """Pose (x, y, yaw) and velocity (vx, vy, yaw rate) in frame `map`; what is returned holds until the next call.
 
+        The frame is `map` and no drifting `odom` (REP 105): these poses do not drift, so the transform between the two
+        would be the identity for ever, and its type, tf2_msgs/TFMessage, is in no wheel.
         The twist is given in the child frame `<robot>/base_link`, as REP 105 and the message's definition ask.
         """
         x, y, yaw = pose

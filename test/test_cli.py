@@ -162,6 +162,20 @@ def test_observers_and_regrets_that_make_no_sense(folder: Path) -> None:
     assert "largest k 7: expected 1 to all n = 6" in refused(folder, *choose, "--largest", "7")
 
 
+def test_choose_k_wants_the_robots_policy_of_a_game_whose_moves_are_no_ways(folder: Path) -> None:
+    """Nobody's shortest way is known there, so robots would be made up."""
+    P_l = np.full((2, 2, 2, 2), 0.5)
+    arrays = {"P_g": np.full((2, 2, 2), 0.5), "P_l": P_l, "r_g": np.zeros((2, 2)), "r_l": np.ones((2, 2, 2))}
+    np.savez(folder / "own.npz", discount=0.9, **arrays)
+    configure(folder, game={"file": "own.npz"})
+    said = refused(folder, "choose-k", "fleet.yaml")
+    assert "meanfleet solve fleet.yaml -o policy.npz, then --policy policy.npz" in said
+    meanfleet(folder, "solve", "fleet.yaml", "-o", "own-policy.npz", "-k", "2")
+    few = ("--observer", "memoryless", "--rollouts", "250")
+    chosen = printed(folder, "choose-k", "fleet.yaml", "-p", "own-policy.npz", *few)
+    assert chosen["observers"]["memoryless"]["k"] == 1, "the remedy works; nothing matters in this game"
+
+
 def test_an_unknown_option_or_command_exits_with_2(folder: Path) -> None:
     for arguments in (
         ("solve", "fleet.yaml", "--kk", "2"),

@@ -76,8 +76,9 @@ def test_solved_bins_there_and_back(line_bundle: ContinuousBundle, tmp_path: Pat
         again.moves(places, 0.4).tolist() == rule(places[None], np.array([0.4]), np.random.default_rng(0))[0].tolist()
     )
     assert again.dispatch(2, [5, 0, 0, 0, 0]) in (0, 2)  # goes where everybody is, or where robots would come by
-    with pytest.raises(UserError, match="no table for k = 3"):
+    with pytest.raises(UserError, match=r"no table for k = 3, only .*: choose one of these, or observer diri") as told:
         again.require_k(3)
+    assert "solve again" not in str(told.value), "'meanfleet solve' takes no line"
 
 
 def loaded(path: Path) -> ContinuousBundle | None:

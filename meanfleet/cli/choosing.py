@@ -34,7 +34,12 @@ def choose_k_command(
         int | None, typer.Option("--largest", min=1, help="Largest k tried (default: 50, or n).")
     ] = None,
     policy: Annotated[
-        str | None, typer.Option("--policy", "-p", help="Bundle whose robots' policy is used (default: shortest way).")
+        str | None,
+        typer.Option(
+            "--policy",
+            "-p",
+            help="Bundle whose robots' policy is used (default: shortest way).",
+        ),
     ] = None,
     rollouts: Annotated[int, typer.Option(min=250, help="Of the whole fleet, per k; fewer for particles.")] = 8000,
     particles: Annotated[int, typer.Option(min=2, help="Of the particle observer.")] = 200,
@@ -56,6 +61,11 @@ def choose_k_command(
         raise UserError(f"observer {unknown!r} is unknown: expected {' or '.join(OBSERVERS)}")
     setup = Config.from_yaml(config).with_robots(n)
     game, robots = Game.from_config(setup), len(setup.robots)
+    if policy is None and (game.graph is None or game.priorities * game.types != game.zones):
+        raise UserError(
+            f"{config}: moves of this game are no ways between zones with priority, so how robots move is not known: "
+            f"solve it first and give the bundle (meanfleet solve {config} -o policy.npz, then --policy policy.npz)"
+        )
     local_policy = shortest_way(game) if policy is None else PolicyBundle.load(policy, game).local_policy
     began = time.monotonic()
     with bar("choosing k", None, json) as advance:

@@ -123,6 +123,7 @@ def watch_command(
         time.monotonic(),
         dict(zip(known.robots, known.type_of, strict=True)) if known and known.types else None,
         max(len(known.types), 1) if known else 1,
+        known.dispatcher.tick if known else None,
     )
     domain = os.environ.get("ROS_DOMAIN_ID") or "0"
     where = f"domain {domain}" + (f" in {space}" if space else "")

@@ -13,11 +13,11 @@ from typing import Any
 
 from meanfleet.config import Config
 from meanfleet.errors import UserError, suggestion
-from meanfleet.files import writable_folder
 from meanfleet.loading import load_policies
 from meanfleet.robot_config import node_name
 from meanfleet.safety import KEEP_NONE, MODES
 
+from .folder import run_folder
 from .graph import Argument, Process, choose, heard_by, parse_arguments, recorder_of, steering_of
 
 PARTS = ("all", "dispatcher", "robots")
@@ -80,7 +80,7 @@ def fleet_graph(given: Mapping[str, Any]) -> tuple[Process, ...]:
         return robots
     steering.check(config, bundle)
     if run["out"]:
-        run["out"] = str(writable_folder(run["out"]).resolve())
+        run["out"] = str(run_folder(run["out"]))
     deciding = {name: run[name] for name in ("k", "rule", "observer", "sampling", "rho", "kappa", "checkpoint")}
     watching = {"duration": run["duration"], "out": run["out"]}
     recording, monitor = recorder_of(run), Process("monitor", common | watching)

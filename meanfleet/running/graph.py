@@ -16,10 +16,11 @@ from meanfleet.dispatcher_node.observers import OBSERVERS
 from meanfleet.dispatcher_node.sampling import DESIGNS
 from meanfleet.dispatcher_node.steering import Steering
 from meanfleet.errors import UserError, suggestion
-from meanfleet.files import writable_folder
 from meanfleet.loading import load_policies
 from meanfleet.resources import config_file
 from meanfleet.safety import KEEP_NONE
+
+from .folder import run_folder
 
 MODULES = {
     "world": "meanfleet.sim.node",
@@ -110,7 +111,7 @@ def warehouse_graph(given: Mapping[str, Any], solve_missing: bool = True) -> tup
         bundle = load_policies(policy, config)
         steering.check(config, bundle)
     if run["out"]:
-        run["out"] = str(writable_folder(run["out"]).resolve())
+        run["out"] = str(run_folder(run["out"]))
     common = {"config": str(path.resolve()), "n": run["n"]}
     policies = {
         "policy": str(Path(policy).resolve()) if policy else "",

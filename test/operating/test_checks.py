@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from meanfleet.config import Config
 from meanfleet.operating.doctor.clock_checks import offset
 from meanfleet.operating.doctor.examining import as_json, examine, overview
-from meanfleet.operating.doctor.expected import POSE_TYPES, Expected
+from meanfleet.operating.doctor.expected import HEADER, POSE_TYPES, Expected
 from meanfleet.operating.doctor.findings import ORDER, Finding, by_level
 from meanfleet.operating.doctor.settings import check_settings, gather_settings
 from meanfleet.operating.doctor.snapshot import Endpoint, Heard, Settings, Snapshot
@@ -95,6 +95,25 @@ def simulated(seen: Snapshot, rate: float) -> Snapshot:
 def test_a_healthy_fleet_has_no_finding(fleet: Expected) -> None:
     assert examine(healthy(fleet), fleet) == []
     assert examine(simulated(healthy(fleet), 1.0), fleet) == []
+
+
+def test_a_fleet_in_mode_shadow_has_a_note_and_no_alarm(fleet: Expected) -> None:
+    """Its dispatcher speaks on a topic of its own, and nobody needs to take goals."""
+    seen = healthy(fleet)
+    topic = f"{SPACE}/priority_zone"
+    shadow = tuple(replace(one, topic=f"{topic}/shadow") if one.topic == topic else one for one in seen.publishers)
+    idle = tuple(one for one in seen.subscriptions if not one.topic.endswith(("goal_pose", "priority_zone")))
+    heard = tuple(one for one in seen.heard if one.topic != topic)
+    quiet = replace(seen, publishers=shadow, subscriptions=idle, heard=heard)
+    finding = only(examine(quiet, fleet))
+    assert (finding.level, finding.check) == ("info", "dispatcher")
+    assert "mode shadow" in finding.text
+    two = replace(
+        quiet, publishers=(*shadow, endpoint(f"{topic}/shadow", HEADER, "/other", "reliable", "transient local"))
+    )
+    assert [one.level for one in examine(two, fleet)] == ["error", "info"], "two of them are one too many all the same"
+    beside = replace(seen, publishers=(*seen.publishers, *(one for one in shadow if one.topic == f"{topic}/shadow")))
+    assert examine(beside, fleet) == [], "beside a dispatcher that moves robots it is nobody's rival"
 
 
 def test_nothing_at_all(fleet: Expected) -> None:

@@ -183,6 +183,42 @@ def test_each_fault_is_told(statuses: list[Status], told: str) -> None:
     assert told in text
 
 
+def test_before_the_second_tick_nobody_is_late() -> None:
+    """How long a tick is, is not known yet without a configuration; with one the dispatcher may be late already."""
+    picture = state(tick(0), act("a", 0, ["a"], [1]), robots=2)
+    assert texts(picture, PERIOD + 60) == []
+    picture.add(tick(1), 2 * PERIOD)
+    assert texts(picture, 2 * PERIOD) == ["1 of 2 robots have not reported"]
+    configured = FleetState(ZONES, 2, 0.0, period=PERIOD)
+    configured.add(tick(0), PERIOD)
+    assert texts(configured, 3.9 * PERIOD) == []
+    assert texts(configured, 4.1 * PERIOD) == ["no tick of the dispatcher for 25 s"]
+
+
+def test_a_shadow_beside_the_dispatcher_changes_nothing() -> None:
+    """Its ticks come between those of the dispatcher in charge; by itself it is what there is to see."""
+    picture = state(robots=2)
+    for number in range(4):
+        now = PERIOD * (number + 1)
+        picture.add(shadowed(number + 20, now - PERIOD / 2), now - PERIOD / 2)
+        picture.add(tick(number), now)
+        picture.add(act("a", number, ["a", "b"], [1, 2]), now)
+        picture.add(shadowed(number + 20, now), now)
+        assert texts(picture, now) == []
+    assert [one.mode for one in picture.ticks] == ["run"] * 4
+    assert picture.period == PERIOD
+    picture.add(shadowed(4, 5 * PERIOD), 5 * PERIOD)
+    assert picture.tick is not None
+    assert picture.tick.mode == "shadow", "the same dispatcher, whose mode was changed"
+    alone = state(shadowed(0, PERIOD), shadowed(1, 2 * PERIOD), robots=2)
+    assert texts(alone, 2 * PERIOD + 1) == []
+
+
+def shadowed(number: int, stamp: float) -> Status:
+    said = tick(number)
+    return replace(said, values={**said.values, "stamp": stamp, "mode": "shadow"})
+
+
 def test_a_silent_dispatcher_is_a_fault_after_three_ticks() -> None:
     picture = state(tick(0), tick(1))
     assert texts(picture, picture.tick_at + 2.9 * PERIOD) == []

@@ -61,6 +61,10 @@ def test_one_message_serves_all_robots() -> None:
         sent.append(deserialize_message(serialize_message(message), Odometry))
     assert [m.child_frame_id for m in sent] == ["a/base_link", "b/base_link", "a/base_link"]
     assert [m.header.stamp.sec for m in sent] == [7, 8, 7]
+    assert {m.header.frame_id for m in sent} == {"map"}
+    for told in (told for m in sent for told in (m.pose, m.twist)):
+        covariance = np.array(told.covariance).reshape(6, 6)
+        assert (np.linalg.eigvalsh(covariance) > 0).all(), "zeros would say that it is unknown"
     assert [m.pose.pose.position.x for m in sent] == [1.0, 2.0, 1.0]
     forward, left = zip(*[(m.twist.twist.linear.x, m.twist.twist.linear.y) for m in sent], strict=True)
     assert forward == pytest.approx((0.5, 0.0, 0.0))  # driving along x, each robot sees it from its own heading

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from meanfleet.safety import SHADOW
+
 from ..words import few
 from .expected import Expected, Topic, zone_publishers
 from .findings import Finding
@@ -67,7 +69,8 @@ def _steering_nodes(seen: Snapshot, fleet: Expected) -> set[str]:
     """Nodes that publish zones of the fleet or its priority."""
     zones = zone_publishers(seen.publishers, fleet.namespace)
     found = {endpoint.node for name in fleet.robots for endpoint in zones.get(name, [])}
-    return found | {endpoint.node for endpoint in seen.publishing(f"{fleet.namespace}/priority_zone")}
+    topic = f"{fleet.namespace}/priority_zone"
+    return found | {one.node for one in (*seen.publishing(topic), *seen.publishing(topic + SHADOW))}
 
 
 def offset(messages: list[Heard]) -> float | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from meanfleet.config import Config, DispatcherConfig
 from meanfleet.priorities import Priorities
 from meanfleet.robot_config import GOAL_ACTION, RobotConfig, RobotOverride, goal_way, pose_source
+from meanfleet.safety import SHADOW
 
 from .snapshot import Durability, Endpoint, Reliability
 
@@ -25,7 +26,7 @@ class Topic:
 
     Attributes:
         name: full name.
-        kind: what it is for: zone, pose, goal, navigation, priority, clock, diagnostics or markers.
+        kind: what it is for: zone, pose, goal, navigation, priority, shadow (of that), clock, diagnostics or markers.
         type: of its messages.
         reader: who of meanfleet subscribes to it; empty: nobody.
         reliability, durability: what the reader requests.
@@ -92,6 +93,7 @@ class Expected:
         found = [
             Topic(f"{prefix}priority_zone", "priority", HEADER, "the robot nodes", "reliable", "transient local"),
             Topic(f"{prefix}estop", "estop", "std_msgs/msg/Bool"),
+            Topic(f"{prefix}priority_zone{SHADOW}", "shadow", HEADER, "", "reliable", "transient local"),
             Topic("/clock", "clock", "rosgraph_msgs/msg/Clock", "nodes on simulated time", "best effort"),
             Topic(f"{prefix}diagnostics", "diagnostics", "diagnostic_msgs/msg/DiagnosticArray"),
             Topic(f"{prefix}fleet_markers", "markers", "visualization_msgs/msg/MarkerArray"),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from meanfleet.errors import suggestion
 from meanfleet.robot_config import GOAL_ACTION
+from meanfleet.safety import SHADOW
 
 from ..words import few
 from .expected import HEADER, POSE_TYPES, Expected, Topic, zone_publishers
@@ -38,13 +39,26 @@ def check_presence(seen: Snapshot, fleet: Expected) -> Iterator[Finding]:
             f"{len(seen.nodes)} nodes were seen, but no topic '{fleet.namespace}/NAME/zone'",
             "start the robot nodes (ros2 run meanfleet robot), or name their namespace with --namespace",
         )
-    if not seen.publishing(f"{fleet.namespace}/priority_zone"):
+    if only_shadow(seen, fleet):
+        yield Finding(
+            "info",
+            "dispatcher",
+            "the dispatcher runs in mode shadow: it decides, and nobody is moved by it",
+            "to let it move robots: ros2 param set /dispatcher mode run",
+        )
+    elif not seen.publishing(f"{fleet.namespace}/priority_zone"):
         yield Finding(
             "warn",
             "dispatcher",
             f"nobody publishes '{fleet.namespace}/priority_zone'",
             "start the dispatcher, or activate it: ros2 lifecycle set /dispatcher activate",
         )
+
+
+def only_shadow(seen: Snapshot, fleet: Expected) -> bool:
+    """Whether the only dispatcher there is runs in mode shadow."""
+    topic = f"{fleet.namespace}/priority_zone"
+    return bool(seen.publishing(topic + SHADOW)) and not seen.publishing(topic)
 
 
 def check_robots(seen: Snapshot, fleet: Expected) -> Iterator[Finding]:
@@ -120,7 +134,9 @@ def check_poses(seen: Snapshot, fleet: Expected) -> Iterator[Finding]:
 
 
 def check_goals(seen: Snapshot, fleet: Expected) -> Iterator[Finding]:
-    """Robots whose node is there but whose navigation is not."""
+    """Robots whose node is there but whose navigation is not; in mode shadow they are not to move."""
+    if only_shadow(seen, fleet):
+        return
     published = {endpoint.topic for endpoint in seen.publishers}
     taken = {one.topic for one in seen.subscriptions if not one.node.rpartition("/")[2].startswith(RECORDERS)}
     for kind, action in (("goal", False), ("navigation", True)):
@@ -144,8 +160,10 @@ def check_goals(seen: Snapshot, fleet: Expected) -> Iterator[Finding]:
 
 def check_dispatchers(seen: Snapshot, fleet: Expected) -> Iterator[Finding]:
     """More than one dispatcher tears the fleet."""
-    found = seen.publishing(f"{fleet.namespace}/priority_zone")
-    if len(found) > 1:
+    for topic in (f"{fleet.namespace}/priority_zone", f"{fleet.namespace}/priority_zone{SHADOW}"):
+        found = seen.publishing(topic)
+        if len(found) < 2:
+            continue
         nodes = [endpoint.node for endpoint in found]
         yield Finding(
             "error",

@@ -97,7 +97,8 @@ class DoctorNode(WorkingNode):
         self.writers = zones + self._endpoints(n for n in names if n in topics and not n.endswith("/zone"))
         self.readers = self._endpoints((name for name in names if name in topics), readers=True)
         published = {endpoint.topic for endpoint in self.writers}
-        self.complete = all(name in published for name, topic in topics.items() if topic.kind in ("zone", "priority"))
+        zones_there = all(name in published for name, topic in topics.items() if topic.kind == "zone")
+        self.complete = zones_there and any(topics[name].kind in ("priority", "shadow") for name in published)
         if len(self.writers) != before:
             self.grown = now
         if now - self.born >= DISCOVERY_SECONDS:

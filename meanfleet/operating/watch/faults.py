@@ -28,7 +28,8 @@ def _dispatcher(state: FleetState, now: float) -> Iterator[Fault]:
     silent = now - state.tick_at
     if state.clock_error is not None and now - state.clock_error[0] < 2 * SILENT:
         yield Fault("error", state.clock_error[1])
-    elif state.tick is not None and silent > max(SILENT, SILENT_TICKS * wall_period(state)):
+    # How long a tick is, is not known before the second one, or from the configuration.
+    elif state.tick is not None and state.period and silent > max(SILENT, SILENT_TICKS * wall_period(state)):
         yield Fault("error", f"no tick of the dispatcher for {silent:.0f} s")
     if state.tick is None:
         return
@@ -61,5 +62,6 @@ def _robots(state: FleetState) -> Iterator[Fault]:
         told = few(f"{name} ({'never' if age is None else f'{age:.0f} s'})" for name, age in silent.items())
         yield Fault("warn", f"no fresh poses: {told}")
     reported = sum(len(act.robots) for act in state.acts.values())
-    if state.robots is not None and state.acts and reported < state.robots:
+    # Before the second tick some have not been discovered, or have had nothing to act on.
+    if state.robots is not None and state.acts and reported < state.robots and len(state.ticks) > 1:
         yield Fault("warn", f"{state.robots - reported} of {state.robots} robots have not reported")

@@ -14,6 +14,8 @@ from .statuses import MOST_ZONES, Act, Hold, Status, Tick, World, read_as
 REMEMBERED = 200  # ticks
 MOST_PROCESSES = 5000  # of robots; more are not kept apart
 FRESH_TICKS = 2  # a process of robots that missed more ticks than these is silent
+SHADOW = "shadow"  # mode of a dispatcher that moves nobody
+OTHER_GONE = 60.0  # [s, wall] without a tick of the dispatcher in charge, before one in mode shadow counts
 NOTES = 50  # warnings kept
 REMARKS = {"awaiting", "stopped", "strays", "twins"}  # what robots say beside acts and holds: it is shown as it is
 
@@ -52,6 +54,7 @@ class FleetState:
         zones: their names, or with `kinds` those of the states (type/zone); empty: they are numbered.
         robots: how many there should be; None: not known.
         began: when watching began [s, wall, monotonic].
+        period: [s, ROS time] between two ticks as configured; None: known from the second tick on.
         kinds: index of every robot's type by name, in a fleet with several; None: all are alike.
         types: how many there are; in a small fleet some may have no robots.
     """
@@ -63,13 +66,14 @@ class FleetState:
         began: float = 0.0,
         kinds: Mapping[str, int] | None = None,
         types: int = 1,
+        period: float | None = None,
     ) -> None:
         self._zone_names, self.robots, self.began = tuple(zones), robots, began
         self._kinds = kinds or {}
         self._own_zones = len(self._zone_names) // types  # of one type
         self.ticks: deque[Tick] = deque(maxlen=REMEMBERED)
         self.tick_at = began  # [s, wall, monotonic] of the last tick
-        self.period: float | None = None  # [s, ROS time] between the last two ticks
+        self.period = period  # [s, ROS time] between the last two ticks, at first as configured
         self.acts: dict[str, Act] = {}  # the last of every process of robots
         self.holds: dict[str, Hold] = {}
         self.world: World | None = None
@@ -103,6 +107,11 @@ class FleetState:
         if tick is None:
             self.unreadable += 1
             return False
+        if self.tick is not None and self.tick.mode != tick.mode and tick.tick != self.tick.tick + 1:
+            # Two dispatchers, one of them a shadow beside the other: robots follow the one that is none.
+            if tick.mode == SHADOW and now - self.tick_at < max(OTHER_GONE, 3 * (self.period or 0.0)):
+                return False
+            self.ticks.clear()
         if self.tick is not None:
             self.period = tick.stamp - self.tick.stamp
         self.ticks.append(tick)
