@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import sqlite3
 from pathlib import Path
@@ -73,7 +74,7 @@ def write_mcap(
 BARE = {"use_statistics": False, "use_summary_offsets": False, "repeat_channels": False, "repeat_schemas": False}
 
 
-@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("order", ["forward", "backward", "shuffled"])
 @pytest.mark.parametrize(
     "options",
     [
@@ -86,9 +87,12 @@ BARE = {"use_statistics": False, "use_summary_offsets": False, "repeat_channels"
     ],
 )
 def test_mcap_without_indexes_is_read_in_full_and_in_order_and_is_not_called_damaged(
-    tmp_path: Path, config: Config, options: dict[str, Any], order: int
+    tmp_path: Path, config: Config, options: dict[str, Any], order: str
 ) -> None:
-    path = write_mcap(tmp_path / "run.mcap", said(config)[::order], **options)
+    messages = said(config)[:: -1 if order == "backward" else 1]
+    if order == "shuffled":
+        random.Random(0).shuffle(messages)
+    path = write_mcap(tmp_path / "run.mcap", messages, **options)
     read, counts = by_bag(path)
     assert read == sorted(by_mcap(path), key=lambda message: message[1])
     assert (len(read), counts) == (2 * SECONDS, {})
@@ -131,6 +135,26 @@ def test_numbered_files_without_metadata_are_parts(tmp_path: Path, config: Confi
     read, counts = by_bag(folder)
     assert (len(read), counts) == (6 * SECONDS, {"no metadata": 1})
     assert read == sorted(read, key=lambda message: message[1])
+
+
+def test_a_number_after_the_name_of_a_file_makes_a_part_too(tmp_path: Path, config: Config) -> None:
+    write_mcap(tmp_path / "run.mcap", said(config))
+    write_mcap(tmp_path / "run_1.mcap", said(config, 60))
+    assert len(by_bag(tmp_path)[0]) == 4 * SECONDS
+
+
+def test_a_chunk_that_is_not_there_is_missed(tmp_path: Path, config: Config) -> None:
+    path = write_mcap(tmp_path / "run.mcap", said(config), enable_crcs=False)
+    with open(path, "rb") as stream:
+        summary = make_reader(stream).get_summary()
+    assert summary is not None
+    gone = summary.chunk_indexes[2]
+    whole = bytearray(path.read_bytes())
+    del whole[gone.chunk_start_offset : gone.chunk_start_offset + gone.chunk_length]
+    path.write_bytes(whole)
+    read, counts = by_bag(path)
+    assert 0 < len(read) < 2 * SECONDS
+    assert counts == {"missing messages": 2 * SECONDS - len(read)}
 
 
 def test_capitals_in_suffixes(tmp_path: Path, config: Config) -> None:
