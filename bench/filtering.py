@@ -1,12 +1,16 @@
 """What a dispatcher that remembers earns with 1000 robots, against memoryless ones and the whole fleet.
 
-    python bench/filtering.py [--quick] [--json FILE]
+    python bench/filtering.py [--quick] [--long] [--json FILE]
 
 The paper's warehouse, mean discounted return over 50 ticks, 20,000 count rollouts per seed under common random numbers,
 robots take the shortest way. "memoryless": Q_κ's greedy table for k robots taken for the fleet. "remembering": the
 Dirichlet belief, κ = 20, ρ = 0.98, interpolated, forgetting faster when surprised. "fitted": the same with the robots'
 policy fitted to it at k = 1. Then the model error: every row of the world's P_l is moved by a total variation of 10, 20
 and 30 % towards a random law, while the observer goes on believing the model.
+
+--long instead: reward per tick in ticks 1000 to 3000, on the paper's game and the demo's, with the right model and the
+same model errors. What an adaptive ρ (from 0.98 on) earns beside every fixed one, the best of which is known only
+afterwards.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from meanfleet.config import SolverConfig
+from meanfleet.filtering import RHOS
 from meanfleet.solver import Game
 from meanfleet.solver.filter_robots import SHORTEST_WAY, fitted_robots
 from meanfleet.solver.filter_selection import USUAL_RHO, FilterSelection, filter_model
@@ -30,10 +36,11 @@ from meanfleet.solver.game import FloatArray
 from meanfleet.solver.policies import shortest_way
 from meanfleet.solver.selection import Selection
 
-CONFIG = Path(__file__).resolve().parent.parent / "config" / "warehouse.yaml"
+FOLDER = Path(__file__).resolve().parent.parent / "config"
 N, HORIZON = 1000, 50
 WANTED = {1: 104.4, 2: 105.9, 5: 107.3, 10: 107.9}
 ERRORS, PERTURBED_KS = (0.1, 0.2, 0.3), (1, 5, 20)
+LONG_KS, LONG_TICKS, LONG_RUNS = (1, 3, 5, 10), (1000, 3000), 40
 
 
 def perturbed(game: Game, variation: float, seed: int) -> Game:
@@ -51,8 +58,8 @@ def perturbed(game: Game, variation: float, seed: int) -> Game:
 class Bench:
     """One game, robots that take the shortest way, Q_κ of these."""
 
-    def __init__(self, seeds: range, rollouts: int) -> None:
-        self.game, self.seeds, self.rollouts = Game.from_yaml(CONFIG), seeds, rollouts
+    def __init__(self, seeds: range, rollouts: int, config: str = "warehouse") -> None:
+        self.game, self.seeds, self.rollouts = Game.from_yaml(FOLDER / f"{config}.yaml"), seeds, rollouts
         self.policy = shortest_way(self.game)
         self.selection = Selection(self.game, N, SolverConfig(), 0)
         source = self.selection.reference(self.policy, 1)
@@ -90,6 +97,22 @@ class Bench:
             rows.append(row)
             before = own
         return {"rows": rows, "whole": known(self.whole(self.game))}
+
+    def long_run(self, variation: float, seed: int, k: int) -> dict[str, Any]:
+        """Reward per tick of an adaptive ρ and of every fixed one, in a world so far from the model."""
+        world = perturbed(self.game, variation, seed) if variation else self.game
+        fleet, believed = Fleet(world, N, k), drift(self.game, self.policy)
+
+        def rates(rho: float, adaptive: bool = False) -> FloatArray:
+            observer = Observer(self.model, believed, rho, "interpolated", adaptive)
+            return fleet.settled_rates(observer, self.policy, self.rollouts, LONG_TICKS, self.seeds[0])
+
+        with ThreadPoolExecutor(2) as threads:
+            own, *fixed = threads.map(rates, (USUAL_RHO, *RHOS), (True, *(False,) * len(RHOS)))
+        best = max(range(len(RHOS)), key=lambda i: fixed[i].mean())
+        told = {str(rho): known(rows[None]) for rho, rows in zip(RHOS, fixed, strict=True)}
+        row = {"variation": variation, "world": seed, "k": k, "adaptive": known(own[None]), "fixed": told}
+        return row | {"best": RHOS[best], "lead": known((own - fixed[best])[None])}
 
     def fitted(self) -> dict[str, Any]:
         """The robots' policy fitted at k = 1, and its paired gain on this bench's seeds."""
@@ -130,12 +153,37 @@ def show(value: dict[str, float]) -> str:
     return f"{value['mean']:.2f} ± {value['error']:.2f}"
 
 
+def long_runs(quick: bool) -> list[dict[str, Any]]:
+    """Measure and print `Bench.long_run` for both games."""
+    rows = []
+    print(f"n = {N}, {4 if quick else LONG_RUNS} rollouts, reward per tick in ticks {LONG_TICKS[0]} to {LONG_TICKS[1]}")
+    print("| game | model wrong by | k | adaptive | best fixed ρ | it earns | adaptive ahead [%] |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for config in ("warehouse", "demo"):
+        bench = Bench(range(1000, 1001), 4 if quick else LONG_RUNS, config)
+        for variation in (0.0, *ERRORS):
+            for k in LONG_KS:
+                row = bench.long_run(variation, 0, k)
+                best, ahead = row["fixed"][str(row["best"])], row["lead"]
+                lead = f"{100 * ahead['mean'] / best['mean']:+.2f} ± {100 * ahead['error'] / best['mean']:.2f}"
+                cells = (config, f"{variation:.0%}", k, f"{row['adaptive']['mean']:.3f}", row["best"])
+                print("| " + " | ".join(map(str, (*cells, f"{best['mean']:.3f}", lead))) + " |", flush=True)
+                rows.append({"game": config} | row)
+    return rows
+
+
 def main() -> None:
     """Measure, print, and write JSON if asked."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="one seed of 2,000 rollouts, one world per model error")
     parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--long", action="store_true", help="3,000 ticks: adaptive ρ against every fixed one")
     given = parser.parse_args()
+    if given.long:
+        content = {"n": N, "ticks": LONG_TICKS, "seed": 1000, "rows": long_runs(given.quick)}
+        if given.json is not None:
+            given.json.write_text(json.dumps(content, indent=2))
+        return
     seeds, rollouts = (range(1000, 1001), 2000) if given.quick else (range(1000, 1003), 20_000)
     began, bench = time.perf_counter(), Bench(seeds, rollouts)
     curve = bench.curve((1, 2, 5, 10, 20))

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -241,6 +242,32 @@ def test_inspect_tells_what_is_in_the_file(folder: Path) -> None:
     assert f"remembers (κ = {value['filtering']['kappa']})" in text.stdout
     for setting in value["filtering"]["settings"].values():
         assert f"{setting['fleet']['lead']['low']:.2f} … {setting['fleet']['lead']['high']:.2f}" in text.stdout
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_proofs_that_are_shown_are_of_what_is_stored(folder: Path, stored: bool) -> None:
+    """Where the alternation ended is told; its gaps only as those of a table, if it is the one that is stored."""
+    bundle = PolicyBundle.load(folder / "policy.npz")
+    found = bundle.how["alternation"]
+    proof = bundle.certificate[found["k"]] | ({} if stored else {"value_low": 7.25, "global_gap": 123.5})
+    keys = (
+        "k",
+        "value_low",
+        "value_high",
+        "global_gap",
+        "global_kind",
+        "local_gap_low",
+        "local_gap_high",
+        "local_kind",
+    )
+    ended = {key: proof[key] for key in keys if key in proof}
+    replace(bundle, how=bundle.how | {"alternation": found | {"certificate": ended}}).save(folder / "policy.npz")
+    text = " ".join(meanfleet(folder, "inspect", "policy.npz").stdout.split())
+    assert ("that pair is stored" in text, "that pair is not stored" in text) == (stored, not stored)
+    assert "123.5" not in text
+    for certificate in bundle.certificate.values():
+        assert f"{certificate['value_low']:.4f}" in text
+        assert f"≤ {gap_text(certificate['global_gap'])}" in text
 
 
 def test_solving_for_an_observer_is_noted_and_inspect_tells_the_gain(folder: Path) -> None:

@@ -92,7 +92,7 @@ def show(bundle: PolicyBundle, names: tuple[str, ...] | None = None) -> None:
         f"game {game.digest[:12]}: {game.zones} zones, {game.priorities} priorities, {game.dispatches} dispatches, "
         f"{game.moves} moves, γ = {game.discount}"
     )
-    _show_equilibrium(bundle.how.get("alternation", {}))
+    _show_equilibrium(bundle)
     fleet = next((c["fleet"] for c in bundle.certificate.values() if "fleet" in c), {"n": "?", "horizon": "?"})
     table = Table(title="what is known of every table (chosen for the fleet, see below)")
     for heading in ("k", "J with n = k", "dispatcher's gap", "robots' gap", f"return, n = {fleet['n']}"):
@@ -122,14 +122,25 @@ def show(bundle: PolicyBundle, names: tuple[str, ...] | None = None) -> None:
     console.print(_policy_table(bundle, names))
 
 
-def _show_equilibrium(found: dict[str, Any]) -> None:
+def _show_equilibrium(bundle: PolicyBundle) -> None:
+    """The pair that the alternation ended with: the proof belongs to it, so it is told only where it is stored."""
+    found = bundle.how.get("alternation", {})
     proof = found.get("certificate")
-    if proof is not None:
-        console.print(
-            f"equilibrium of the {proof['k']}-robot system, from '{found['start']}': J = {proof['value_low']:.4f}; "
-            f"dispatcher's gap ≤ {gap_text(proof['global_gap'])}, robots' gap {proof['local_gap_low']:.4f} … "
-            f"{proof['local_gap_high']:.2f} ({proof['local_kind']})"
-        )
+    if proof is None:
+        return
+    text = f"the alternation in the {proof['k']}-robot system, from '{found['start']}', ended at J = "
+    text += f"{proof['value_low']:.4f}; "
+    if _stores(bundle.certificate.get(proof["k"], {}), proof):
+        text += f"that pair is stored, its gaps are those of k = {proof['k']} below"
+    else:
+        text += "that pair is not stored, for others serve the fleet better: theirs are the proofs below"
+    console.print(text)
+
+
+def _stores(certificate: dict[str, Any], proof: dict[str, Any]) -> bool:
+    """Whether a stored table's certificate is that of the alternation's own pair."""
+    keys = ("value_low", "global_gap", "local_gap_low", "local_gap_high")
+    return all(certificate.get(key) == proof.get(key) for key in keys)
 
 
 def filter_table(model: FilterModel) -> Table:
