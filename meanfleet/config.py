@@ -181,7 +181,9 @@ class WorldConfig(Section):
 class SolverConfig(Section):
     """How `meanfleet solve` works by default."""
 
-    tolerance: Positive = Field(1e-6, description="certified width of the value interval")
+    tolerance: Positive = Field(
+        1e-7, description="certified width of the value interval, as a share of the range of one tick's reward"
+    )
     alternations: int = Field(10, ge=1)
     starts: tuple[Literal["uniform", "shortest", "random"], ...] = Field(
         ("uniform", "shortest", "random"), min_length=1, description="policies of the robots to start from"

@@ -225,7 +225,8 @@ def best_equilibrium(
         done.note(Stage(name, found.policy, found.table, found.trace, run.rounds, True, found.settled))
         best = found if best is None or found.expected_return > best.expected_return else best
     # Of equilibria alike the first one counts, whether it was found now or by the run that was killed.
-    winner = max((done.stages[name] for name, _ in starts), key=lambda stage: round(stage.trace[-1], 9))
+    unit = system.game.reward_range
+    winner = max((done.stages[name] for name, _ in starts), key=lambda stage: round(stage.trace[-1] / unit, 9))
     if best is None or best.start != winner.start:
         limitless = Alternation(system, tolerance, eta, 0, progress)
         best = limitless.resume(winner.local_policy, winner.start, winner.table, winner.trace, winner.rounds)

@@ -72,7 +72,7 @@ def fixed_point(
         best = min(best, half)
         if 2 * interval.half <= tolerance or (on_backup is not None and on_backup(interval)):
             return interval
-        if stalled >= STALLED and half <= 10 * lost + 1e-9 * max(1.0, size):
+        if stalled >= STALLED and half <= 10 * lost + 1e-9 * size:
             return interval
         change -= (low + high) / 2
         values = mixing.next(values, change, high - low)

@@ -85,7 +85,7 @@ def local_ceiling(surrogate: Surrogate, table: IntArray, value: ValueInterval, t
     return chained
 
 
-def single_robot_bound(game: Game, tolerance: float = 1e-9) -> float:
+def single_robot_bound(game: Game) -> float:
     """Upper bound of J of every pair: one robot that sees all and chooses the dispatch too.
 
     The reward averages over robots, so no fleet earns more than its best robot would with the dispatcher in its hand.
@@ -96,6 +96,7 @@ def single_robot_bound(game: Game, tolerance: float = 1e-9) -> float:
         future = np.einsum("sbt,zsay,ty->szba", game.P_g, game.P_l, values, optimize=True)
         return np.asarray((reward + game.discount * future).max(axis=(2, 3)))
 
+    tolerance = 1e-10 * game.reward_range
     value = fixed_point(backup, np.zeros((game.priorities, game.zones)), game.discount, tolerance)
     law = game.start_priority[:, None] * (game.start_concentration / game.start_concentration.sum())[None, :]
     return value.mean(law)[1]

@@ -90,14 +90,14 @@ def _switched(filters: FilterSelection, base: Remembering) -> list[Remembering]:
     policy, model = base.local_policy, base.observer.model
     try:
         surrogate = KRobotSystem(filters.game, min(GUIDE, model.kappa)).under(policy)
-        best = learn_exact(surrogate, 1e-6 * filters.game.reward_scale)
+        best = learn_exact(surrogate, 1e-6 * filters.game.reward_range)
         slopes = gradient(surrogate, best.table, best.optimal.middle)
     except UserError:  # out of reach: nothing guides
         return []
     slopes -= np.sum(policy * slopes, axis=2, keepdims=True)
     slopes[~np.broadcast_to(filters.game.allowed[:, None], slopes.shape)] = -np.inf
     rows, moves = np.eye(slopes.shape[2]), slopes.argmax(axis=2)
-    gaining = slopes.max(axis=2) > 1e-6 * filters.game.reward_scale
+    gaining = slopes.max(axis=2) > 1e-6 * filters.game.reward_range
     found = []
     if gaining.any():
         found.append(np.where(gaining[:, :, None], rows[moves], policy))

@@ -25,6 +25,8 @@ from meanfleet.zone_graph import RING_MOVES, ZoneGraph, ZoneGraphError
 
 FloatArray = NDArray[np.float64]
 ROW_SUM_TOLERANCE = 1e-9
+LARGEST_DISCOUNT = 0.999999
+LARGEST_REWARD = 1e100  # squares of values must not overflow
 _ARRAYS = ("P_g", "P_l", "r_g", "r_l", "start_priority", "start_concentration")
 
 
@@ -71,6 +73,7 @@ class Game:
             _check_finite(name, getattr(self, name))
         if not 0 <= self.discount < 1:
             raise GameError(f"discount is {self.discount}: expected a number in [0, 1)")
+        self._check_reach()
         for name in ("P_g", "P_l", "start_priority"):
             _check_law(name, getattr(self, name))
             object.__setattr__(self, name, _normalised(getattr(self, name)))
@@ -100,6 +103,27 @@ class Game:
             actual = getattr(self, name).shape
             if actual != shape or 0 in shape:
                 raise GameError(f"{name} has shape {actual}, expected {shape}, none of them 0")
+
+    def _check_reach(self) -> None:
+        """Numbers that values can be computed with: 64 bits carry some 15 digits, and sums run over 1/(1 − γ) ticks."""
+        if self.discount > LARGEST_DISCOUNT:
+            raise GameError(
+                f"discount is {self.discount!r}: above {LARGEST_DISCOUNT} rounding outweighs what dispatchers "
+                "differ by; lower it, or make ticks longer"
+            )
+        for name in ("r_g", "r_l"):
+            array = getattr(self, name)
+            large = np.abs(array) > LARGEST_REWARD
+            if large.any():
+                raise GameError(
+                    f"{name}{_at(array, large)} is {array[large][0]:g}: rewards are {LARGEST_REWARD:g} at most; "
+                    "divide all of them by one number, which changes no decision"
+                )
+        if self.reward_range < 1 / LARGEST_REWARD:
+            raise GameError(
+                f"r_g and r_l vary by {self.reward_range:g} in all: less than {1 / LARGEST_REWARD:g} cannot be "
+                "computed with; multiply all of them by one number, which changes no decision"
+            )
 
     def _lay_on_graph(self) -> None:
         """Find the graph; make the rows of moves that a zone does not have those of its move 0."""
@@ -151,6 +175,11 @@ class Game:
     def reward_scale(self) -> float:
         """Largest absolute value of one tick's reward."""
         return float(np.abs(self.r_g).max() + np.abs(self.r_l).max())
+
+    @property
+    def reward_range(self) -> float:
+        """How much one tick's reward can vary, the unit of tolerances; its size where it does not, 1 if that is 0."""
+        return float(np.ptp(self.r_g) + np.ptp(self.r_l)) or self.reward_scale or 1.0
 
     @cached_property
     def digest(self) -> str:

@@ -72,4 +72,4 @@ def _from_fewer_robots(surrogate: Surrogate) -> FloatArray:
 def first_best(q: FloatArray) -> IntArray:
     """Greedy dispatch [s_g, h]; ties within rounding go to the smallest index, so that tables are reproducible."""
     top = q.max(axis=2, keepdims=True)
-    return np.asarray(np.argmax(q >= top - 1e-12 * np.maximum(1.0, np.abs(top)), axis=2), dtype=np.int64)
+    return np.asarray(np.argmax(q >= top - 1e-12 * np.abs(q).max(), axis=2), dtype=np.int64)

@@ -50,7 +50,7 @@ class Selection:
 
     def fleet(self, k: int) -> Fleet:
         """The fleet, of k robots at least."""
-        return Fleet(self.game, max(self.n, k), k)
+        return Fleet(self.game, max(self.n, k), k, endless=True)
 
     def candidates(
         self, k: int, local_policy: FloatArray, robots: str, own: tuple[str, IntArray] | None = None

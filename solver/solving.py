@@ -77,6 +77,7 @@ def solve(
         UserError: no k, k < 1, or k too large for the parameterization.
     """
     settings = settings or SolverConfig()
+    tolerance = settings.tolerance * game.reward_range
     ks = default_tables(k) if isinstance(k, int) else tuple(sorted(set(k)))
     if not ks or min(ks) < 1:
         raise UserError(f"k = {k}: at least one robot must be polled")
@@ -88,8 +89,8 @@ def solve(
     key = f"{game.digest} {leads} {seed} {settings.model_dump_json()} {meanfleet.__version__}"
     with threadpool_limits(limits=1, user_api="blas"):
         equilibrium = _equilibrium(game, leads, settings, seed, progress, checkpoint, key)
-        proof = equilibrium.certificate(settings.tolerance).as_dict()
-        responses = Responses(game, equilibrium, settings.tolerance, tuple(exact), samples, seed, parameterization)
+        proof = equilibrium.certificate(tolerance).as_dict()
+        responses = Responses(game, equilibrium, tolerance, tuple(exact), samples, seed, parameterization)
         selection = Selection(game, n, settings, seed, progress)
         filters = FilterSelection(selection)
         fitted = _fitted(ks, responses, filters) if settings.observer == "dirichlet" else None
@@ -135,7 +136,7 @@ def _equilibrium(
             found = best_equilibrium(
                 KRobotSystem(game, lead),
                 starts,
-                settings.tolerance,
+                settings.tolerance * game.reward_range,
                 settings.eta,
                 settings.alternations,
                 progress,

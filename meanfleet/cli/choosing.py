@@ -101,7 +101,8 @@ def _show(result: dict[str, Any]) -> None:
     whole, n = result["whole_fleet"], result["n"]
     console.print(
         f"all {n} robots seen: return {whole['mean']:.2f} ± {whole['error']:.2f} "
-        f"({whole['rollouts']} rollouts, horizon {whole['horizon']}), {60 * n / result['tick']:g} messages per minute"
+        f"({whole['rollouts']} rollouts of {whole['horizon']} ticks, continued as in their later half), "
+        f"{60 * n / result['tick']:g} messages per minute"
     )
     table = Table(title=f"smallest k that loses at most {result['regret']:.1%} of it, at 95 % confidence")
     for heading in ("observer", "k", "return", "lost", "messages per minute", "saved"):

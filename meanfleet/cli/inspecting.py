@@ -101,7 +101,8 @@ def show(bundle: PolicyBundle, names: tuple[str, ...] | None = None) -> None:
         table.add_row(str(k), *_cells(certificate))
     console.print(table)
     console.print(
-        f"J: discounted return of the k-robot system. Return: simulated, horizon {fleet['horizon']}, ± 1 s.e."
+        f"J: discounted return of the k-robot system, without end. Return: without end too, simulated for "
+        f"{fleet['horizon']} ticks and continued as in their later half, ± 1 s.e."
     )
     console.print("gap: what a better response could still gain; robots' gap: found … proven not to be exceeded.")
     for kind, ks in _kinds(bundle).items():

@@ -162,7 +162,7 @@ def _rests(
     setup: Setup, followed: list[OdePath], seed: int, tell: Progress
 ) -> tuple[list[FixedPoint], tuple[int | None, ...]]:
     rng, system = np.random.default_rng(seed), setup.system
-    ends = [path.end for path in followed if path.ending == "fixed point" or setup.options.guesses]
+    ends = [path.end for path in followed]
     low = np.min([path.end for path in followed], axis=0)
     high = np.max([path.end for path in followed], axis=0)
     spread = np.maximum(high - low, 1.0)
@@ -187,9 +187,9 @@ def _compared(setup: Setup, followed: list[OdePath], seed: int, tell: Progress) 
     tell("the equilibrium by alternation")
     settings = setup.solved.solver
     starts = starting_policies(fleet.game, settings.starts, seed)
-    found = best_equilibrium(
-        KRobotSystem(fleet.game, fleet.k), starts, settings.tolerance, settings.eta, settings.alternations
-    )
+    tolerance = settings.tolerance * fleet.game.reward_range
+    system = KRobotSystem(fleet.game, fleet.k)
+    found = best_equilibrium(system, starts, tolerance, settings.eta, settings.alternations)
     certified = fleet.expected_return(fleet.packed(found.table, found.policy))
     rows = []
     for path in followed:
@@ -206,7 +206,7 @@ def _compared(setup: Setup, followed: list[OdePath], seed: int, tell: Progress) 
                 "time_to_99_percent": _time_to(fleet, path, 0.99),
             }
         )
-    proof = found.certificate(settings.tolerance).as_dict()
+    proof = found.certificate(tolerance).as_dict()
     return {"k": fleet.k, "certified": certified, "certificate": proof, "paths": rows}
 
 

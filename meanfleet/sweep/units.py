@@ -84,7 +84,7 @@ def solve_at(game: Game, k: int, start: Start | None, settings: SolverConfig, se
     """
     system = KRobotSystem(game, k)
     equilibrium = _cold(system, settings, seed) if start is None else _warm(system, start, settings)
-    certificate = equilibrium.certificate(settings.tolerance)
+    certificate = equilibrium.certificate(settings.tolerance * game.reward_range)
     table = equilibrium.table.astype(np.min_scalar_type(game.dispatches - 1))
     how: dict[str, Any] = {
         "settings": settings.model_dump(mode="json"),
@@ -165,12 +165,14 @@ def as_json(estimates: dict[int, Estimate]) -> dict[str, Any]:
 
 def _cold(system: KRobotSystem, settings: SolverConfig, seed: int) -> Equilibrium:
     starts = starting_policies(system.game, settings.starts, seed)
-    return best_equilibrium(system, starts, settings.tolerance, settings.eta, settings.alternations)
+    tolerance = settings.tolerance * system.game.reward_range
+    return best_equilibrium(system, starts, tolerance, settings.eta, settings.alternations)
 
 
 def _warm(system: KRobotSystem, start: Start, settings: SolverConfig) -> Equilibrium:
     limit = min(WARM_ALTERNATIONS, settings.alternations)
-    run = Alternation(system, settings.tolerance, settings.eta, limit, switches=False)
+    tolerance = settings.tolerance * system.game.reward_range
+    run = Alternation(system, tolerance, settings.eta, limit, switches=False)
     return run.run(start.local_policy, f"k = {start.k}")
 
 

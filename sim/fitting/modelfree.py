@@ -86,9 +86,9 @@ def compare(log: FleetLog, game: Game, k: int, seed: int = 0, rollouts: int = RO
     """Q-learning beside exact G-LEARN in the fitted game: agreement where the log has been, and returns; JSON-ready."""
     learned = learn(log, game, k, seed)
     policy = behaviour(log, game.graph)
-    exact = learn_exact(KRobotSystem(game, k).under(policy))
+    exact = learn_exact(KRobotSystem(game, k).under(policy), 1e-7 * game.reward_range)
     seen = learned.visits.sum(axis=2)
-    fleet, horizon = Fleet(game, len(log.robots), k), discounted_horizon(game.discount)
+    fleet, horizon = Fleet(game, len(log.robots), k, endless=True), discounted_horizon(game.discount)
     own = fleet.returns(learned.table, policy, rollouts, horizon, seed)
     model = fleet.returns(exact.table, policy, rollouts, horizon, seed)
     lead = Estimate.of(model - own, horizon)

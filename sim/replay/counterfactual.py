@@ -107,4 +107,4 @@ class Counterfactual:
 
     def _fleet(self, k: int) -> RecordedFleet:
         priority, counts = self.scene.priority[self._enough], self.scene.counts[self._enough]
-        return RecordedFleet(self.game, int(counts.sum(axis=1).max()), k, priority, counts)
+        return RecordedFleet(self.game, int(counts.sum(axis=1).max()), k, priority, counts, endless=True)

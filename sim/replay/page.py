@@ -78,7 +78,7 @@ def _rollouts(summary: dict[str, Any]) -> str:
     if "rollouts" not in whole:
         return "some time (not done here)"
     source = "the game fitted to the bag" if whole["fitted"] else "the policy's game"
-    return f"{whole['horizon']} ticks, {whole['rollouts']} times, by {source}"
+    return f"{whole['horizon']} ticks, what follows as in their later half, {whole['rollouts']} times, by {source}"
 
 
 def _table(summary: dict[str, Any]) -> str:

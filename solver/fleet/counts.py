@@ -11,7 +11,7 @@ robots and steer the priority, tick by tick. Differences between rules are there
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from math import ceil, log
 
@@ -38,7 +38,7 @@ Work = Callable[[IntArray, IntArray, Streams, slice], None]
 CHUNK = 250  # rollouts that share a set of random streams; the result depends on it, but on no number of threads
 MOST_BY_PARTICLES = 10_000_000  # robots: particles need a table as long as the fleet
 LARGEST = 2**53  # robots: above, float64 no longer tells one from the next
-TAIL = 0.01  # share of the discounted reward that `discounted_horizon` leaves out
+TAIL = 0.01  # share of the discounted reward that comes after `discounted_horizon`
 HORIZON = 5000  # ticks at most
 NORMAL_95 = 1.959964
 
@@ -69,16 +69,35 @@ class Estimate:
 
 
 def discounted_horizon(discount: float) -> int:
-    """Ticks after which γ^t has fallen to TAIL: a rollout this long sees all but that share of the discounted reward.
+    """Ticks after which γ^t has fallen to TAIL, never more than HORIZON: how long a rollout for J without end is.
 
-    Rules are compared on it, because J has no horizon of its own. Never more than HORIZON ticks.
+    What comes after them is in the last weights (`endless_weights`).
     """
     return 1 if discount == 0 else min(HORIZON, max(1, ceil(log(TAIL) / log(discount))))
+
+
+def finite_weights(discount: float, horizon: int) -> FloatArray:
+    """γ^t, float64 [tick]."""
+    return np.asarray(float(discount) ** np.arange(horizon))
+
+
+def endless_weights(discount: float, horizon: int) -> FloatArray:
+    """Weights [tick] of a rollout that stands for a fleet without end: they sum to 1/(1 − γ), whatever the horizon.
+
+    The later half of the rollout goes on in place of what was not rolled out: with h the tick in the middle,
+    J = Σ_{t<h} γ^t r(t) + γ^h J_h, and J_h is taken from ticks h to H, Σ_{t=h}^{H−1} γ^(t−h) r(t) / (1 − γ^(H−h)).
+    Exact for a fleet that has settled by then; what is left is γ^H times the change of its worth from h to H.
+    """
+    weights, middle = finite_weights(discount, horizon), horizon // 2
+    weights[middle:] /= -np.expm1((horizon - middle) * np.log(discount)) if discount > 0 else 1.0
+    return weights
 
 
 @dataclass(frozen=True, eq=False)
 class Fleet:
     """n robots of a game, k of which are polled per tick.
+
+    With `endless` returns are those of a fleet that runs on for ever (`endless_weights`), else of the ticks rolled out.
 
     Raises:
         UserError: no robots, more than LARGEST, or fewer than k.
@@ -87,6 +106,7 @@ class Fleet:
     game: Game
     n: int
     k: int
+    endless: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         if not 1 <= self.n <= LARGEST:
@@ -103,7 +123,7 @@ class Fleet:
         seed: Seed = 0,
         first: int = 0,
     ) -> FloatArray:
-        """Discounted return Σ_t γ^t r(t) of every rollout, float64 [rollout], under a memoryless dispatcher.
+        """Discounted return of every rollout, float64 [rollout], under a memoryless dispatcher.
 
         The i-th rollout of a seed is always the same one, so that `first` (a multiple of CHUNK) continues an earlier
         call.
@@ -185,15 +205,15 @@ class Fleet:
             raise UserError(f"observer of {actual} priorities, zones and dispatches, expected {expected}")
         returns = np.empty(rollouts)
         log = np.empty((rollouts, slots, 2 + 2 * game.zones), dtype=np.int64)
-        memory, skip = observer.memory(), settled or 0
-        world = self.world(local_policy, None if settled is None else 1.0)
+        memory, world = observer.memory(), self.world(local_policy)
+        weights = self.weights(horizon) if settled is None else (np.arange(horizon) >= settled).astype(float)
 
         def run(counts: IntArray, priority: IntArray, streams: Streams, part: slice) -> None:
-            roll_filtered(counts, priority, k, memory, *world, horizon, skip, *streams[:3], returns[part], log[part])
+            roll_filtered(counts, priority, k, memory, *world, weights, *streams[:3], returns[part], log[part])
 
         def run_particles(counts: IntArray, priority: IntArray, streams: Streams, part: slice) -> None:
             dispatcher = (k, memory, observer.particles, logs)
-            rest = (*dispatcher, *world, horizon, skip, *streams, returns[part], log[part])
+            rest = (*dispatcher, *world, weights, *streams, returns[part], log[part])
             roll_particles(counts, priority, *rest)
 
         if observer.particles and self.n > MOST_BY_PARTICLES:
@@ -227,26 +247,25 @@ class Fleet:
         returns = np.empty(rollouts)
         seen = np.empty((rollouts, slots, 1 + game.zones), dtype=np.int64)
         dispatch, world = np.array(table, dtype=np.int64, order="C"), self.world(local_policy)
-        ranks = np.array(counting_table(k, game.zones))
+        ranks, weights = np.array(counting_table(k, game.zones)), self.weights(horizon)
 
         def run(counts: IntArray, priority: IntArray, streams: Streams, part: slice) -> None:
-            roll(counts, priority, k, dispatch, ranks, *world, horizon, *streams[:3], returns[part], seen[part], stride)
+            roll(counts, priority, k, dispatch, ranks, *world, weights, *streams[:3], returns[part], seen[part], stride)
 
         self.in_chunks(run, rollouts, horizon, seed, first)
         return returns, seen
 
-    def world(
-        self, local_policy: FloatArray, discount: float | None = None
-    ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray, float]:
-        """π_l, P_l, r_l, sums of P_g, r_g and γ: fresh copies, one memory layout and one compiled kernel for all.
+    def weights(self, horizon: int) -> FloatArray:
+        """What a reward counts for in a return, float64 [tick]."""
+        return (endless_weights if self.endless else finite_weights)(self.game.discount, horizon)
 
-        A `discount` that is given takes the game's place.
-        """
+    def world(self, local_policy: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
+        """π_l, P_l, r_l, sums of P_g and r_g: fresh copies, one memory layout and one compiled kernel for all."""
         game = self.game
         policy, P_l, r_l, r_g = (
             np.array(array, dtype=float, order="C") for array in (local_policy, game.P_l, game.r_l, game.r_g)
         )
-        return policy, P_l, r_l, np.cumsum(game.P_g, axis=2), r_g, game.discount if discount is None else discount
+        return policy, P_l, r_l, np.cumsum(game.P_g, axis=2), r_g
 
     def in_chunks(self, run: Work, rollouts: int, horizon: int, seed: Seed, first: int) -> None:
         """Call run(counts, priority, streams, slice of rollouts) for every chunk, on all threads."""

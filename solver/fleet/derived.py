@@ -76,7 +76,7 @@ def reference(game: Game, local_policy: FloatArray, kappa: int) -> Reference | N
     while kappa > 0:
         if count_histograms(kappa, game.zones) <= HISTOGRAMS:
             with suppress(UserError):  # out of reach
-                best = learn_exact(KRobotSystem(game, kappa).under(local_policy), PRECISION * game.reward_scale)
+                best = learn_exact(KRobotSystem(game, kappa).under(local_policy), PRECISION * game.reward_range)
                 return Reference(kappa, best.q, local_policy)
         kappa -= ceil(kappa / 5)
     return None

@@ -85,9 +85,7 @@ def roll_filtered(
     r_l: FloatArray,
     steering: FloatArray,
     r_g: FloatArray,
-    discount: float,
-    horizon: int,
-    skip: int,
+    weights: FloatArray,
     poller: np.random.Generator,
     mover: np.random.Generator,
     steerer: np.random.Generator,
@@ -96,7 +94,7 @@ def roll_filtered(
 ) -> None:
     """Roll every fleet of `counts` [rollout, zone], `priority` [rollout] out under a dispatcher that remembers.
 
-    Returns begin with tick `skip`. Otherwise as `kernels.roll`, which uses the same random numbers in the same order.
+    As `kernels.roll`, which uses the same random numbers in the same order.
     Mutates `counts`, `priority`, `returns`, the generators and `log` [rollout, tick, 2 + 2·zones] (s_g, a_g, sample,
     counts of every tick, while there is room).
     """
@@ -108,9 +106,9 @@ def roll_filtered(
     for i in range(counts.shape[0]):
         fleet, s = counts[i], priority[i]
         n = fleet.sum()
-        weight, total = 1.0, 0.0
+        total = 0.0
         begin(memory, alpha, trials, scores)
-        for t in range(horizon):
+        for t in range(len(weights)):
             if memory.informed:
                 sample[:] = fleet
                 alpha[:] = fleet
@@ -123,10 +121,7 @@ def roll_filtered(
                 log[i, t, 2 : 2 + zones], log[i, t, 2 + zones :] = sample, fleet
             if not memory.informed:
                 drift_on(memory, s, rho, alpha, trials, scratch[0])
-            reward = r_g[s, a] + step(fleet, s, policy, P_l, r_l, mover, moved, after) / n
-            if t >= skip:
-                total += weight * reward
-                weight *= discount
+            total += weights[t] * (r_g[s, a] + step(fleet, s, policy, P_l, r_l, mover, moved, after) / n)
             fleet[:] = after
             s = steer(steering[s, a], steerer)
         priority[i] = s
@@ -146,9 +141,7 @@ def roll_particles(
     r_l: FloatArray,
     steering: FloatArray,
     r_g: FloatArray,
-    discount: float,
-    horizon: int,
-    skip: int,
+    weights: FloatArray,
     poller: np.random.Generator,
     mover: np.random.Generator,
     steerer: np.random.Generator,
@@ -168,9 +161,9 @@ def roll_particles(
     for i in range(counts.shape[0]):
         fleet, s = counts[i], priority[i]
         n = fleet.sum()
-        weight, total, known, before = 1.0, 0.0, False, 0
+        total, known, before = 0.0, False, 0
         restart(cloud, n, prior, nothing, thinker)
-        for t in range(horizon):
+        for t in range(len(weights)):
             poll(fleet, k, poller, sample, left)
             known = update_particles(cloud, sample, logs, known, memory.drift[before], rho, n, prior, thinker)
             if memory.deciding == POSTERIOR:
@@ -183,10 +176,7 @@ def roll_particles(
                 log[i, t, 2 : 2 + zones], log[i, t, 2 + zones :] = sample, fleet
             predict_particles(cloud, memory.drift[s], rho, n, prior, thinker)
             known, before = True, s
-            reward = r_g[s, a] + step(fleet, s, policy, P_l, r_l, mover, moved, after) / n
-            if t >= skip:
-                total += weight * reward
-                weight *= discount
+            total += weights[t] * (r_g[s, a] + step(fleet, s, policy, P_l, r_l, mover, moved, after) / n)
             fleet[:] = after
             s = steer(steering[s, a], steerer)
         priority[i] = s

@@ -118,8 +118,7 @@ def roll(
     r_l: FloatArray,
     steering: FloatArray,
     r_g: FloatArray,
-    discount: float,
-    horizon: int,
+    weights: FloatArray,
     poller: np.random.Generator,
     mover: np.random.Generator,
     steerer: np.random.Generator,
@@ -130,7 +129,8 @@ def roll(
     """Roll every fleet of `counts` [rollout, zone], `priority` [rollout] out under a dispatch table [s_g, h].
 
     `ranks` is `counting_table(k, zones)`; `steering` [s_g, a_g, s_g'] holds cumulative sums of P_g.
-    Mutates `counts` and `priority` (the states after the last tick), `returns` [rollout] (Σ γ^t r(t)), the generators
+    Rollouts are as long as `weights` [tick].
+    Mutates `counts` and `priority` (the states after the last tick), `returns` [rollout] (Σ weight·r), the generators
     and `visits` [rollout, slot, 1 + zone] (s_g and counts before every `stride`-th tick, while there is room).
     """
     zones = counts.shape[1]
@@ -139,8 +139,8 @@ def roll(
     for i in range(counts.shape[0]):
         fleet, s = counts[i], priority[i]
         n = fleet.sum()
-        weight, total = 1.0, 0.0
-        for t in range(horizon):
+        total = 0.0
+        for t in range(len(weights)):
             if t % stride == 0 and t // stride < visits.shape[1]:
                 visits[i, t // stride, 0] = s
                 visits[i, t // stride, 1:] = fleet
@@ -150,8 +150,7 @@ def roll(
                 rest -= sample[z]
                 h += ranks[rest, zones - z]
             a = table[s, h]
-            total += weight * (r_g[s, a] + step(fleet, s, policy, P_l, r_l, mover, moved, after) / n)
-            weight *= discount
+            total += weights[t] * (r_g[s, a] + step(fleet, s, policy, P_l, r_l, mover, moved, after) / n)
             fleet[:] = after
             s = steer(steering[s, a], steerer)
         priority[i] = s

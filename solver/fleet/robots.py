@@ -31,10 +31,10 @@ def best_robots(game: Game, dispatch: IntArray, tolerance: float = 1e-9) -> tupl
         lambda values: np.asarray(q_values(values).max(axis=0)),
         np.zeros((game.priorities, game.zones)),
         game.discount,
-        tolerance * max(1.0, game.reward_scale),
+        tolerance * game.reward_range,
     )
     q = q_values(value.middle)
-    near = q >= q.max(axis=0) - 1e-9 * np.maximum(1.0, np.abs(q.max(axis=0)))  # [a, s_g, z]
+    near = q >= q.max(axis=0) - 1e-8 * game.reward_range  # [a, s_g, z]
     moves = best_moves(game, near.transpose(2, 1, 0))
     zones = game.start_concentration / game.start_concentration.sum()
     return pure(moves, game.moves), float(game.start_priority @ value.middle @ zones)
@@ -47,5 +47,5 @@ def best_blind(game: Game) -> tuple[str, FloatArray]:
     """
     rated = {name: best_robots(game, dispatch) for name, dispatch in blind_rules(game).items()}
     top = max(value for _, value in rated.values())
-    name = next(name for name, (_, value) in rated.items() if value >= top - 1e-6 * game.reward_scale)
+    name = next(name for name, (_, value) in rated.items() if value >= top - 1e-6 * game.reward_range)
     return name, rated[name][0]

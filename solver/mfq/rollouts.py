@@ -74,11 +74,11 @@ class PeerFleet:
         if np.shape(dispatch) != expected or np.shape(plan) != (*expected, zones, game.moves):
             raise UserError(f"dispatch {np.shape(dispatch)} and plan {np.shape(plan)} do not fit k = {k}")
         dispatch, plan = (np.array(one, dtype=np.int64, order="C") for one in (dispatch, plan))
-        _, P_l, r_l, steering, r_g, discount = self._fleet.world(np.empty(0))
+        _, P_l, r_l, steering, r_g = self._fleet.world(np.empty(0))
         effort, target, width = self.crowd.effort_terms()
         squeezes = np.column_stack([target, np.full_like(target, width), np.full_like(target, self.crowd.scale)])
         ranks, found = np.array(counting_table(k, zones)), np.empty(rollouts)
-        world = (P_l, r_l, effort, np.ascontiguousarray(squeezes), steering, r_g, discount, horizon)
+        world = (P_l, r_l, effort, np.ascontiguousarray(squeezes), steering, r_g, game.discount, horizon)
         others = np.array(enumerate_histograms(k - 1, zones))
         seen = rank(others[:, None, :] + np.eye(zones, dtype=np.int64))
         shares = plan / np.maximum(plan.sum(axis=3, keepdims=True), 1)

@@ -252,3 +252,23 @@ def test_the_papers_rewards_and_start(warehouse: Game) -> None:
     assert np.allclose(warehouse.r_l[0, 2], 2 / 3 + np.array([0, 0.5, -0.3]))
     assert np.allclose(warehouse.start_priority, 0.2)
     assert np.allclose(warehouse.start_concentration, 0.3)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        ("discount", 1 - 1e-12, r"discount is 0\.999999999999: .* lower it"),
+        ("r_l", 1e308, r"r_l\[0, 0, 0\] is 1e\+308: .* divide all"),
+        ("r_g", -1e200, r"r_g\[0, 0\] is -1e\+200: .* divide all"),
+    ],
+)
+def test_numbers_that_nothing_can_be_computed_with_end_in_a_sentence(name: str, value: float, complaint: str) -> None:
+    arrays = random_arrays(0)
+    with pytest.raises(GameError, match=complaint):
+        Game(**(arrays | {name: value if name == "discount" else np.full_like(arrays[name], value)}))
+
+
+def test_rewards_too_small_to_compute_with_end_in_a_sentence() -> None:
+    arrays = random_arrays(0)
+    with pytest.raises(GameError, match=r"r_g and r_l vary by .*multiply all of them"):
+        Game(**(arrays | {name: 1e-150 * arrays[name] for name in ("r_g", "r_l")}))

@@ -359,6 +359,20 @@ def test_the_best_start_wins() -> None:
     assert best.start in {name for name, _ in starts}
 
 
+@pytest.mark.parametrize("unit", [1e-6, 1e6])
+def test_the_unit_of_rewards_changes_no_decision(unit: float) -> None:
+    """Rewards times 1e-6: tolerances follow, so that the same pair and tables are found, with the same certificates."""
+    arrays = random_arrays(40, 2, 2, 2, 2, 0.9, sparse=True)
+    scaled = arrays | {name: unit * arrays[name] for name in ("r_g", "r_l")}
+    settings = SolverConfig(kappa=5, rollouts=250, filtering=False, tolerance=1e-5)
+    one, other = (solve(Game(**each), [2], n=5, settings=settings) for each in (arrays, scaled))
+    assert np.array_equal(one.tables[0].dispatch, other.tables[0].dispatch)
+    assert np.allclose(one.local_policy, other.local_policy)
+    for key in ("value_low", "global_gap", "local_gap_high"):
+        slack = {"abs": 2e-5 * np.ptp(arrays["r_l"]), "rel": 1e-6}
+        assert other.certificate[2][key] / unit == pytest.approx(one.certificate[2][key], **slack)
+
+
 # --- certificates
 
 

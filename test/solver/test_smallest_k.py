@@ -63,8 +63,8 @@ def test_the_margin_is_the_lower_end_of_the_paired_difference(game: Game, search
     stream = search.selection.stream(3, 0)  # FRESH
     observer = rule.observer
     assert isinstance(observer, Observer)
-    own = Fleet(game, 100, 2).filtered_returns(observer, shortest_way(game), 2000, 44, stream)
-    whole = Fleet(game, 100, 1).informed_returns(search.model, shortest_way(game), 2000, 44, stream)
+    own = Fleet(game, 100, 2, endless=True).filtered_returns(observer, shortest_way(game), 2000, 44, stream)
+    whole = Fleet(game, 100, 1, endless=True).informed_returns(search.model, shortest_way(game), 2000, 44, stream)
     assert judged.margin == pytest.approx(Estimate.of(own - 0.97 * whole, 44).interval[0])
 
 
@@ -75,7 +75,7 @@ def test_particles_get_the_rollouts_they_can_afford_and_their_interval_is_that_o
     monkeypatch.setattr("meanfleet.solver.smallest_k.PARTICLE_TICKS", 20 * 44 * 600)
     judged = search.judge(rule, 2)
     assert judged.rollouts == 500
-    own = rule.returns(Fleet(game, 100, 2), 500, 44, search.selection.stream(3, 0))
+    own = rule.returns(Fleet(game, 100, 2, endless=True), 500, 44, search.selection.stream(3, 0))
     assert judged.margin == pytest.approx(Estimate.of(own - 0.97 * search.whole[:500], 44).interval[0])
     assert judged.regret == pytest.approx(1 - own.mean() / search.whole[:500].mean())
 

@@ -116,12 +116,12 @@ def test_a_clearly_worse_rule_leaves_the_race_at_once() -> None:
     arrays["r_g"] = np.array([[0.0, 1.0]])
     game, policy = Game(**arrays), np.ones((1, 1, 1))
     rules = [Candidate(f"pin {a}", "", np.full((1, 1), a), policy) for a in (0, 1)]
-    raced = race(Fleet(game, 3, 1), rules, 4000, 0)
+    raced = race(Fleet(game, 3, 1, endless=True), rules, 4000, 0)
     assert raced.winner.name == "pin 1"
     assert [len(returns) for returns in raced.returns] == [CHUNK, CHUNK]
     estimate, rule = report(raced, raced.winner, 500, 1)
-    # The discounted sum of 1 − 0, cut at the horizon of γ = 1/2: 2·(1 − 1/128).
-    assert rule["lead"]["runner_up"]["mean"] == pytest.approx(2 - 2 / 128)
+    # The discounted sum of 1 − 0 at γ = 1/2, without end though only 7 ticks are rolled out.
+    assert rule["lead"]["runner_up"]["mean"] == pytest.approx(2)
     assert rule["lead"]["runner_up"]["low"] <= rule["lead"]["runner_up"]["mean"] <= rule["lead"]["runner_up"]["high"]
     assert estimate.rollouts == 500
     with pytest.raises(UserError, match="no rule"):
@@ -143,7 +143,7 @@ def test_no_candidate_is_better_than_the_chosen_beyond_the_error(seed: int) -> N
     deviation = choice.estimate.error * np.sqrt(choice.estimate.rollouts)
     assert exact[choice.winner.name] >= max(exact.values()) - TWIN * deviation - 3 * choice.estimate.error
     true = exact[choice.winner.name]
-    assert abs(choice.estimate.mean - true) <= 4 * choice.estimate.error + 0.011 * abs(true)
+    assert abs(choice.estimate.mean - true) <= 4 * choice.estimate.error
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -170,7 +170,8 @@ def test_the_bundle_keeps_the_winner_and_one_policy_of_the_robots() -> None:
         names = [candidate["name"] for candidate in rule["candidates"]]
         assert names[0] == rule["name"]
         assert any(name.startswith("pin") for name in names)
-        again = Fleet(game, 30, table.k).returns(table.dispatch, bundle.local_policy, 4000, fleet["horizon"], 99)
+        endless = Fleet(game, 30, table.k, endless=True)
+        again = endless.returns(table.dispatch, bundle.local_policy, 4000, fleet["horizon"], 99)
         assert abs(again.mean() - fleet["mean"]) < 4 * np.hypot(fleet["error"], again.std() / np.sqrt(4000))
     first, second = (certificate["rule"]["robots"] for certificate in bundle.certificate.values())
     assert first == second

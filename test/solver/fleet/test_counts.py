@@ -19,7 +19,7 @@ from scipy.stats import binom, chi2_contingency, chisquare, multinomial, multiva
 from meanfleet.errors import UserError
 from meanfleet.solver import Game
 from meanfleet.solver.fleet import Estimate, Fleet, discounted_horizon, fleet_return
-from meanfleet.solver.fleet.counts import CHUNK
+from meanfleet.solver.fleet.counts import CHUNK, endless_weights
 from meanfleet.solver.fleet.kernels import poll, scatter
 from meanfleet.solver.histograms import rank
 from naive.fleet import by_counts, robot_by_robot
@@ -245,3 +245,23 @@ def test_what_is_no_fleet_and_no_simulation_is_a_users_error() -> None:
     for rollouts, horizon in ((1, 10), (10, 0)):
         with pytest.raises(UserError, match="at least 2"):
             fleet.returns(TABLE, POLICY, rollouts, horizon)
+
+
+def test_returns_without_end_are_j_where_a_rollout_shows_little_of_it() -> None:
+    """γ = 0.999, rolled out for 700 ticks, half of the weight: 300 fleets of n = k robots against J in closed form."""
+    game = Game(**(ARRAYS | {"discount": 0.999}))
+    case = TupleSystem(game.arrays(), POLICY, K)
+    true = case.expected_return(rule)
+    found = Estimate.of(Fleet(game, K, K, endless=True).returns(TABLE, POLICY, 300, 700, seed=1), 700)
+    cut = Estimate.of(Fleet(game, K, K).returns(TABLE, POLICY, 300, 700, seed=1), 700)
+    assert abs(found.mean - true) < 4 * found.error < 0.05 * true
+    assert cut.mean + 100 * cut.error < true
+
+
+@pytest.mark.parametrize("discount", [0.0, 1e-4, 0.5, 0.95, 0.999999])
+def test_weights_without_end_sum_to_the_discounted_time(discount: float) -> None:
+    horizon = discounted_horizon(discount)
+    weights = endless_weights(discount, horizon)
+    assert len(weights) == horizon <= 5000
+    assert weights.sum() == pytest.approx(1 / (1 - discount))
+    assert weights[: horizon // 2] == pytest.approx(discount ** np.arange(horizon // 2))
