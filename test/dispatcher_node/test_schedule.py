@@ -83,3 +83,13 @@ def test_a_clock_stands_still_only_after_it_was_looked_at() -> None:
     assert schedule.stalled(101.0 + STALLED) == pytest.approx(1.0 + STALLED)
     schedule.look(5.6, 101.0 + STALLED)
     assert schedule.stalled(101.0 + STALLED) == 0
+
+
+def test_a_clock_has_jumped_back_when_it_is_more_than_two_ticks_before_the_next() -> None:
+    schedule = Schedule(1.0)
+    assert schedule.look(10.0, 0.0) is not None
+    assert [schedule.look(now, 0.0) for now in (9.05, 10.0)] == [None] * 2
+    assert schedule.look(8.95, 0.0) is None
+    due = schedule.look(9.0, 0.0)
+    assert due is not None
+    assert (due.stamp, due.jumped) == (9.0, pytest.approx(1.05))

@@ -231,3 +231,11 @@ def test_a_stop_is_told_before_anything_else() -> None:
 def test_a_wrong_configuration_is_refused(safety: dict[str, object], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence.replace(".", r"\.")):
         config(**safety)
+
+
+def test_half_a_metre_is_braking_and_more_is_driving_on() -> None:
+    halt, one = Halt(1), np.ones(1, dtype=int)
+    halt.turn(True)
+    assert halt.due(poses(0), one) == [0]
+    assert halt.due(poses(0.45), one) == []
+    assert halt.due(poses(0.55), one) == [0]

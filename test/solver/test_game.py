@@ -11,6 +11,8 @@ import pytest
 
 from meanfleet.errors import UserError
 from meanfleet.solver import Game, GameError
+from meanfleet.solver.warehouse import transition_weights
+from meanfleet.zone_graph import ZoneGraph
 from naive.surrogate import random_arrays
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -272,3 +274,16 @@ def test_rewards_too_small_to_compute_with_end_in_a_sentence() -> None:
     arrays = random_arrays(0)
     with pytest.raises(GameError, match=r"r_g and r_l vary by .*multiply all of them"):
         Game(**(arrays | {name: 1e-150 * arrays[name] for name in ("r_g", "r_l")}))
+
+
+def test_a_prior_of_rows_by_priority_is_pooled_over_what_is_within_reach() -> None:
+    """Nothing counted: the prior alone, a share for every zone within reach. Something: in proportion to it."""
+    graph, prior = ZoneGraph.ring(5), 0.5
+    counts = np.zeros((5, 2, 3, 5), dtype=np.int64)
+    within = transition_weights(counts[:, 0], prior, graph)
+    assert np.count_nonzero(within[0, 0]) == 3
+    assert np.allclose(transition_weights(counts, prior, graph), within[:, None])
+    counts[0, 0, 0, 1] = 4
+    seen = transition_weights(counts, prior, graph)
+    assert seen[0, 1, 0] == pytest.approx(1.5 * (np.eye(5)[1] * 4 + within[0, 0]) / 5.5)
+    assert seen[0, 0, 0] == pytest.approx(seen[0, 1, 0] + 4 * np.eye(5)[1])

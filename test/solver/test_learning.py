@@ -21,7 +21,7 @@ from meanfleet.solver.alternation import (
     update_statewise,
 )
 from meanfleet.solver.bounds import ValueInterval, fixed_point
-from meanfleet.solver.certificate import certify, single_robot_bound
+from meanfleet.solver.certificate import certify, local_ceiling, single_robot_bound
 from meanfleet.solver.evaluation import evaluate, occupancy
 from meanfleet.solver.global_learning import learn_exact
 from meanfleet.solver.histograms import count_histograms
@@ -403,6 +403,26 @@ def test_local_gap_encloses_what_the_best_pure_policy_gains(seed: int, k: int) -
     gain = best - case.naive.expected_return(case.rule)
     assert low <= high
     assert gain <= high + 1e-9
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("off", "known"), [(0.1, 0.3), (0.3, 0.1)])
+def test_gaps_hold_wherever_in_their_intervals_the_values_lie(seed: int, off: float, known: float) -> None:
+    """Values known coarsely and as far off as their intervals allow: both gaps enclose the true ones all the same."""
+    case = Case(seed, 2)
+    best, value = learn_exact(case.surrogate, 1e-10), evaluate(case.surrogate, case.table, 1e-11)
+    law, true = case.surrogate.system.start, float((best.optimal.middle - value.middle).max())
+    exact = certify(case.surrogate, best, case.table, value, 1e-9)
+    low_best = replace(best, optimal=ValueInterval(best.optimal.middle - off, off, 1))
+    above, below = (ValueInterval(value.middle + sign * known, known, 1) for sign in (1, -1))
+    assert certify(case.surrogate, low_best, case.table, above, 1e-9).global_gap >= true - 1e-8
+    high = certify(case.surrogate, best, case.table, above, 1e-9)
+    assert high.value_low == pytest.approx(value.mean(law)[0])
+    assert high.local_gap_high >= exact.local_gap_low - 1e-8
+    assert (
+        high.local_gap_high >= local_ceiling(case.surrogate, case.table, above, 1e-9).value - value.mean(law)[0] - 1e-8
+    )
+    assert certify(case.surrogate, best, case.table, below, 1e-9).local_gap_low <= exact.local_gap_low + 1e-8
 
 
 @few

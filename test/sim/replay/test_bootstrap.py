@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import lfilter
+from scipy.stats import t as student
 
 from meanfleet.sim.replay.bootstrap import block_band, block_length
 from meanfleet.sweep.statistics import band
@@ -71,3 +72,14 @@ def test_a_constant_is_known_exactly() -> None:
     assert found.error == pytest.approx(0.0, abs=1e-15)
     assert found.low == pytest.approx(0.7, abs=1e-15)
     assert found.high == pytest.approx(0.7, abs=1e-15)
+
+
+def test_few_blocks_widen_an_interval_as_students_law_does() -> None:
+    """20 independent ticks: ± 2.09 standard errors where the normal law has 1.96."""
+    widths = []
+    for i, x in enumerate(autoregressions(0.0, 20, 40, 11)):
+        found, b = block_band(x, i, 4000)
+        if b == 1:
+            widths.append((found.high - found.low) / (2 * found.error))
+    assert len(widths) > 10
+    assert np.mean(widths) == pytest.approx(student.ppf(0.975, 19), abs=0.05)

@@ -245,3 +245,15 @@ def test_on_the_papers_game_the_ceilings_stand_close_above_the_best_pairs() -> N
         assert close == pytest.approx(once, abs=2e-3)
         assert wide == pytest.approx(one, abs=2e-3)
     assert single_robot_bound(game) == pytest.approx(177.590, abs=2e-3)
+
+
+@relaxations
+def test_rounding_is_part_of_a_bound_that_iteration_cannot_narrow_further(tick: Tick, naive: str) -> None:
+    """However small the tolerance, the interval is no narrower than what sums over zones and robots lose."""
+    case = Case(3, 2, discount=0.8)
+    for bound in (
+        chained_bound(case.game, case.table, case.k, tick, 1e-300),
+        joint_bound(case.game, case.k, tick, 1e-300),
+    ):
+        lost = np.finfo(float).eps * case.k * case.zones * np.abs(bound.middle).max()
+        assert bound.half >= lost

@@ -21,7 +21,7 @@ from meanfleet.solver.fleet.choice import TWIN, race, report
 from meanfleet.solver.fleet.counts import CHUNK
 from meanfleet.solver.fleet.robots import best_blind, best_robots
 from meanfleet.solver.histograms import enumerate_histograms, rank
-from meanfleet.solver.selection import Selection
+from meanfleet.solver.selection import FRESH, RACE, Selection
 from naive.posterior import PartlySeen
 from naive.surrogate import TupleSystem, best_pure_policy, random_arrays, random_policy
 
@@ -188,3 +188,15 @@ def test_fleets_smaller_than_kappa_and_tables_without_one(n: int) -> None:
     names = {candidate["name"] for candidate in plain["candidates"]}
     assert not any("κ" in name for name in names)
     assert all(name.endswith(f"κ = {n}") for name in (c["name"] for c in derived) if "κ" in name)
+
+
+def test_the_winners_value_is_measured_under_random_numbers_that_the_race_has_not_seen() -> None:
+    arrays, policy = tiny(3)
+    selection = Selection(Game(**arrays), N, QUICK, 3)
+    choice = selection.choose(K, selection.candidates(K, policy, "random"))
+    rollouts, horizon = choice.estimate.rollouts, choice.estimate.horizon
+    fresh, raced = (
+        choice.winner.returns(selection.fleet(K), rollouts, horizon, selection.stream(purpose, K)).mean()
+        for purpose in (FRESH, RACE)
+    )
+    assert choice.estimate.mean == fresh != raced

@@ -265,3 +265,15 @@ def test_weights_without_end_sum_to_the_discounted_time(discount: float) -> None
     assert len(weights) == horizon <= 5000
     assert weights.sum() == pytest.approx(1 / (1 - discount))
     assert weights[: horizon // 2] == pytest.approx(discount ** np.arange(horizon // 2))
+
+
+def test_an_impossible_place_stays_empty_whatever_the_rounding() -> None:
+    """1 − 0.7 − 0.2 > 0.1 and 1 − 0.8 − 0.15 < 0.05 in float64: of 2⁵³ robots some would be misplaced."""
+    most = 2**53
+    for row in scattered(most, [0.7, 0.2, 0.1, 0.0], 200, seed=2):
+        assert row[3] == 0
+        assert row.sum() == most
+    for row in scattered(most, [0.8, 0.15, 0.05, 1e-30], 50, seed=3):
+        assert row[3] == 0
+        assert row.sum() == most
+        assert abs(row[2] / most - 0.05) < 1e-6

@@ -15,6 +15,7 @@ from meanfleet.solver.next_law import next_law
 from meanfleet.solver.next_law.casteljau import CasteljauLaw, operations
 from meanfleet.solver.next_law.choice import LOSS
 from meanfleet.solver.next_law.factorisation import factorise
+from meanfleet.solver.next_law.kernels import band
 from meanfleet.solver.next_law.thinning import ThinningLaw
 from naive.surrogate import histograms, next_histogram_law
 from naive.symmetric_power import dense_power
@@ -133,3 +134,15 @@ def test_without_a_factorisation_the_fallback_serves_up_to_its_budget_and_then_k
     assert operations(30, 5) < operations(60, 5)
     with pytest.raises(UserError, match=r"k = 60: some robots' transitions have no accurate factorisation"):
         next_law(P, 60)
+
+
+@pytest.mark.parametrize("cut", [0.0, 1e-20, 0.1])
+def test_a_band_leaves_out_what_is_no_larger_than_the_cut_and_nothing_else(cut: float) -> None:
+    rng = np.random.default_rng(5)
+    kernel = rng.normal(size=(30, 30)) * 10.0 ** -rng.integers(0, 40, size=(30, 30))
+    kernel[4], kernel[7, 2:5] = 0.0, cut
+    low, high = band(kernel, cut)
+    for r, row in enumerate(kernel):
+        above = np.flatnonzero(np.abs(row) > cut)
+        first, last = (above[0], above[-1]) if len(above) else (r, r)
+        assert (low[r], high[r]) == (min(first, r), max(last, r) + 1)
