@@ -11,7 +11,7 @@ CHANCE = 0.5
 """Share of the time left when a robot is asked, after which it is replaced if it has said nothing."""
 
 OUT = -1
-"""What a robot out of service tells instead of a zone."""
+"""What a robot out of service, or outside all zones, tells instead of a zone."""
 
 
 class Gather:

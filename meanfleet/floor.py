@@ -23,11 +23,13 @@ class PolygonFloor:
         spec: polygons and slots.
         slot: index of every robot's slot in every zone, int [robot], all different.
         margin: [m] how deep in another zone a robot must be to have changed.
+        limit: [m] from all zones, beyond which a robot is in none; None: as `ZoneMap` derives it.
     """
 
     spec: FloorConfig
     slot: NDArray[np.int64]
     margin: float = 0.0
+    limit: float | None = None
 
     @cached_property
     def pads(self) -> tuple[NDArray[np.float64], ...]:
@@ -37,7 +39,7 @@ class PolygonFloor:
     @cached_property
     def zone_map(self) -> ZoneMap:
         """The polygons with hysteresis."""
-        return ZoneMap(self.pads, self.margin)
+        return ZoneMap(self.pads, self.margin, self.limit)
 
     @cached_property
     def slots(self) -> NDArray[np.float64]:
@@ -56,10 +58,12 @@ def floor_of(config: Config) -> PolygonFloor | RingLayout | Tracks:
         return tracks_of(config)
     if config.floor is None:
         return RingLayout.from_config(config)
-    return PolygonFloor(config.floor, np.array(config.slots, dtype=np.int64), config.robot.zone_margin)
+    robot = config.robot
+    return PolygonFloor(config.floor, np.array(config.slots, dtype=np.int64), robot.zone_margin, robot.zone_limit)
 
 
 def tracks_of(config: Config) -> Tracks:
     """The floor of a configuration with robots on a line."""
     assert config.tracks is not None
-    return Tracks(config.tracks, np.array(config.slots, dtype=np.int64), config.robot.zone_margin)
+    robot = config.robot
+    return Tracks(config.tracks, np.array(config.slots, dtype=np.int64), robot.zone_margin, robot.zone_limit)

@@ -10,7 +10,7 @@ from typing import Annotated, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from . import polygons
 from .errors import suggestion
@@ -18,6 +18,15 @@ from .sections import Finite, Name, Section
 
 SLOT_GAP = 0.25  # [m] Nav2's default goal tolerance: slots closer than this are one place to it
 
+ROBOT = "{robot}"  # in a frame's name: the name of the robot whose pose it is
+
+
+def frame_name(text: str) -> str:
+    """The name without its leading slash, which is no part of it (as in tf2)."""
+    return text.lstrip("/")
+
+
+FrameName = Annotated[str, AfterValidator(frame_name), Field(min_length=1)]
 Corner = tuple[Finite, Finite]
 Pose = tuple[Finite, Finite, Finite]
 
@@ -135,11 +144,18 @@ class FloorConfig(Section):
 class FramesConfig(Section):
     """Frames of poses. Moving transforms are not followed: a pose must come in the map frame or one fixed in it."""
 
-    map: str = Field("map", min_length=1, description="frame of polygons, slots and goals")
-    static: dict[str, Pose] = Field({}, description="[m, m, rad] other frames' origins in the map frame, by frame id")
+    map: FrameName = Field("map", description="frame of polygons, slots and goals")
+    static: dict[FrameName, Pose] = Field(
+        {}, description="[m, m, rad] other frames' origins in the map frame, by frame id; {robot} is a robot's name"
+    )
 
     @model_validator(mode="after")
     def _map_is_not_moved(self) -> Self:
+        if ROBOT in self.map:
+            raise ValueError(
+                f"map: {self.map!r} would be a frame per robot; name the one of polygons and goals here, and "
+                f"the robots' own under static, such as '{ROBOT}/map': [0, 0, 0]"
+            )
         if self.map in self.static:
             raise ValueError(f"static: {self.map!r} is the map frame itself and needs no transform")
         return self

@@ -25,17 +25,19 @@ _ARC = math.radians(3.0)  # longest arc a pad's side is drawn with
 
 @dataclass(frozen=True)
 class RingLayout:
-    """Geometry of the ring for `zones` zones and `robots` robots; `margin` [m] is the zone map's."""
+    """Geometry of the ring for `zones` zones and `robots` robots; `margin` and `limit` [m] are the zone map's."""
 
     zones: int
     robots: int
     spec: LayoutConfig = field(default_factory=LayoutConfig)
     margin: float = 0.0
+    limit: float | None = None
 
     @classmethod
     def from_config(cls, config: Config) -> RingLayout:
         """The layout of a configuration's warehouse."""
-        return cls(len(config.zones), len(config.robots), config.world.layout, config.robot.zone_margin)
+        robot = config.robot
+        return cls(len(config.zones), len(config.robots), config.world.layout, robot.zone_margin, robot.zone_limit)
 
     @property
     def rows(self) -> int:
@@ -114,7 +116,7 @@ class RingLayout:
     @cached_property
     def zone_map(self) -> ZoneMap:
         """The pads with hysteresis over the aisles."""
-        return ZoneMap(self.pads, self.margin)
+        return ZoneMap(self.pads, self.margin, self.limit)
 
     @cached_property
     def centres(self) -> NDArray[np.float64]:

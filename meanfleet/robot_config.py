@@ -60,6 +60,10 @@ class RobotConfig(Section):
         0.0, description="[s] a pose stays true while its publisher lives and sends no other; 0: its stamp counts"
     )
     zone_margin: NonNegative = Field(0.0, description="[m] how deep in another zone a robot must be to have changed")
+    zone_limit: Positive | None = Field(
+        None,
+        description="[m] from all zones' edges, beyond which a robot is in none; None: the widest gap between zones",
+    )
     heartbeat: Positive = Field(1.0, description="[s] the zone's stamp is renewed at least this often")
     priority_timeout: Positive | None = Field(
         None, description="[s] without a priority: hold the zone; two ticks at least; None: five ticks"

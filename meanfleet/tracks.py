@@ -25,11 +25,13 @@ class Tracks:
         spec: the line, and its measures on the floor.
         slot: index of every robot's track, int [robot], all different.
         margin: [m] how deep in another bin a robot must be to have changed.
+        limit: [m] from all bins, beyond which a robot is in none; None: as `ZoneMap` derives it.
     """
 
     spec: TracksConfig
     slot: NDArray[np.int64]
     margin: float = 0.0
+    limit: float | None = None
 
     @cached_property
     def edges(self) -> NDArray[np.float64]:
@@ -48,7 +50,7 @@ class Tracks:
     @cached_property
     def zone_map(self) -> ZoneMap:
         """The bins."""
-        return ZoneMap(self.pads, self.margin)
+        return ZoneMap(self.pads, self.margin, self.limit)
 
     @cached_property
     def slots(self) -> NDArray[np.float64]:

@@ -73,6 +73,7 @@ from meanfleet.ros.sole.choice import SETTLED
 from meanfleet.ros.sole.node import SoleReader
 from meanfleet.safety import SHADOW, excluded
 from meanfleet.safety.node import StopLine
+from meanfleet.zone_map import NOWHERE
 
 from .awaiting import awaited
 from .confirmation import Confirmation
@@ -119,7 +120,11 @@ class RobotNode(ManagedNode):
         self.config, values = self.configuration(), self.values()
         self.bundle = self.policies(self.config)
         self.names = self._own_robots()
-        self.frames, self.priorities, self.sent_again = Frames(self.config.frames), Priorities(self.config), 0
+        self.frames, self.priorities, self.sent_again = (
+            Frames(self.config.frames, self.names),
+            Priorities(self.config),
+            0,
+        )
         self.team, self.goals = crew_of(self.config, self.bundle, self.names, self.get_parameter("seed").value)
         self.zone_publishers = [self.advertise(Header, f"{name}/zone", LATCHED) for name in self.names]
         ways = [self.config.goal_way(name) for name in self.names]
@@ -280,7 +285,10 @@ class RobotNode(ManagedNode):
         if now - self.awaiting_told < AWAIT_PERIOD:
             return
         self.awaiting_told = now
-        silent = [self.resolve_topic_name(self.sources[i].topic) for i in self.team.never_seen()]
+        silent = [
+            self.resolve_topic_name(self.sources[i].topic) + (f" (now in frame {frame!r})" if frame else "")
+            for i, frame in self.team.never_seen()
+        ]
         missing = awaited(self.ros_time() > 0, silent, self.heard is not None)
         if missing:
             self.get_logger().warning(f"still waiting for {missing}")
@@ -336,7 +344,8 @@ class RobotNode(ManagedNode):
             said = ", ".join(f"{name} ({why})" for name, why in self.service.reasons.items())
             self.get_logger().warning(f"out of service: {said or 'nobody any more'}")
         for robot, zone, stamp in self.team.reports():
-            self.zone_publishers[robot].publish(zone_header(self.config.zones[zone], stamp))
+            name = self.config.zones[zone] if zone != NOWHERE else ""  # which takes no part, as one out of service
+            self.zone_publishers[robot].publish(zone_header(name, stamp))
             self.reported += 1
 
     def _look(self) -> None:
@@ -424,6 +433,7 @@ class RobotNode(ManagedNode):
                 "bad_poses": wrong.bad,
                 "silent_poses": wrong.silent,
                 "strange_frames": wrong.strange,
+                "outside_zones": wrong.outside,
                 **({} if orders.places is None else {"places": orders.places}),
             },
         )

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from meanfleet.bundle import PolicyBundle
+from meanfleet.frames import named, refusal
 from meanfleet.zone_map import NOWHERE, ZoneMap
 
 from .goals import Goal
@@ -47,15 +48,17 @@ class Complaints:
         strange: the frame, not known, in which a robot's latest poses came, by name.
         silent: how old a robot's last pose is [s], by name; None if it never had one. At most `NAMED` of them.
         silent_count: of all such robots.
+        outside: robots that are outside all zones, by name.
     """
 
     bad: dict[str, int]
     silent: dict[str, float | None]
     silent_count: int
     strange: dict[str, str] = field(default_factory=dict)
+    outside: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.bad or self.silent or self.strange)
+        return bool(self.bad or self.silent or self.strange or self.outside)
 
     @property
     def text(self) -> str:
@@ -63,12 +66,14 @@ class Complaints:
         parts = []
         if self.bad:
             parts.append(f"poses of {_few(self.bad)} are no finite numbers")
-        for frame in sorted(set(self.strange.values())):
-            names = [name for name, own in self.strange.items() if own == frame]
-            parts.append(
-                f"poses of {_few(names)} are refused: they come in frame '{frame}', which is neither frames.map nor in "
-                "frames.static"
-            )
+        if self.strange:
+            whose: dict[str, list[str]] = {}
+            for name, frame in self.strange.items():
+                whose.setdefault(frame, []).append(name)
+            frames = f"frame{'s' if len(whose) > 1 else ''} {named(whose)}"
+            parts.append(f"poses of {_few(self.strange)} are refused: they come in {frames}, {refusal(whose)}")
+        if self.outside:
+            parts.append(f"outside all zones, so that nobody counts on them: {_few(self.outside)}")
         if self.silent:
             parts.append(f"no fresh pose of {_few(self.silent, self.silent_count)}")
         return "; ".join(parts)
@@ -127,9 +132,10 @@ class Team:
         self.posed[robot] = self.seen[robot] = stamp
         self._moved[robot] = True
 
-    def never_seen(self) -> list[int]:
-        """Robots that take part and had no usable pose so far."""
-        return np.flatnonzero(np.isneginf(self.seen) & ~self.out).tolist()
+    def never_seen(self) -> list[tuple[int, str]]:
+        """Robots that take part and had no usable pose so far, with the frame of one refused for it since then."""
+        found = np.flatnonzero(np.isneginf(self.seen) & ~self.out).tolist()
+        return [(robot, self._strange.get(robot, "")) for robot in found]
 
     def refuse(self, robot: int, frame: str) -> None:
         """Note that a robot's pose came in a frame that is not known."""
@@ -154,16 +160,18 @@ class Team:
         bad, self._bad = self._bad, {}
         strange, self._strange = self._strange, {}
         silent = np.flatnonzero((now - self.seen > limit) & ~self.out)
+        outside = np.flatnonzero(np.isfinite(self._told_at) & (self.zones == NOWHERE) & ~self.out)
         ages = {self.names[i]: age for i, age in zip(silent.tolist(), (now - self.seen[silent]).tolist(), strict=True)}
         return Complaints(
             {self.names[i]: count for i, count in bad.items()},
             {name: age if isfinite(age) else None for name, age in list(ages.items())[:NAMED]},
             len(ages),
             {self.names[i]: frame for i, frame in strange.items()},
+            tuple(self.names[i] for i in outside.tolist()),
         )
 
     def reports(self) -> list[tuple[int, int, float]]:
-        """(robot, zone, stamp) to publish now: zones that changed, and those whose heartbeat is due."""
+        """(robot, zone, stamp) to publish now: zones that changed, and those whose heartbeat is due; NOWHERE too."""
         moved = np.flatnonzero(self._moved & ~self.out)
         if not len(moved):
             return []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -24,7 +24,12 @@ Recorded = Annotated[
 ]
 
 
-def read_bag(bag: Path, config: Config, topic: str, message: str, robots: str, quiet: bool) -> FleetLog:
+Space = Annotated[str | None, typer.Option(help="Of the fleet, where the bag holds several: such as /site_a, or /.")]
+
+
+def read_bag(
+    bag: Path, config: Config, topic: str, message: str, robots: str, namespace: str | None, quiet: bool
+) -> FleetLog:
     """What the bag says of the fleet, with a progress bar."""
     from meanfleet.sim.bags.reading import Source, read_fleet
 
@@ -33,9 +38,14 @@ def read_bag(bag: Path, config: Config, topic: str, message: str, robots: str, q
         return read_fleet(
             bag,
             config,
-            Source(topic=topic, message=message, include=include),
+            Source(topic=topic, message=message, include=include, namespace=namespace),
             progress=lambda done, total: advance(note=f"{done}/{total} messages"),
         )
+
+
+def told_of(bag: dict[str, Any]) -> list[str]:
+    """Lines on what the bag holds and what of it was dropped, as `FleetLog.summary` gives it."""
+    return [f"  {name}: {count}" for name, count in bag["counts"].items()] + [f"  {line}" for line in bag["remarks"]]
 
 
 def doubt_types(log: FleetLog, config: Config) -> None:

@@ -11,7 +11,7 @@ from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config
 from meanfleet.files import replacing, writable_folder, write_json
 
-from .bags import BagConfig, BagPath, Message, Recorded, Robots, Topic, doubt_types, read_bag
+from .bags import BagConfig, BagPath, Message, Recorded, Robots, Space, Topic, doubt_types, read_bag, told_of
 from .common import Json, Seed, bar, console, print_json
 
 SHOWN = 6  # unseen rows named on the terminal
@@ -38,6 +38,7 @@ def fit_command(
     topic: Topic = "",
     message: Message = "",
     robots: Robots = "",
+    namespace: Space = None,
     n: Recorded = None,
     seed: Seed = 0,
     json: Json = False,
@@ -59,11 +60,12 @@ def fit_command(
     check_target(out, setup)
     writable_folder(out.parent)
     followed = None if policy is None else PolicyBundle.load(policy).local_policy
-    log = read_bag(bag, setup, topic, message, robots, json)
+    log = read_bag(bag, setup, topic, message, robots, namespace, json)
     if n is None and not robots:
         doubt_types(log, setup)
     fitted = fit_fleet(log, setup, followed, moves_from=moves, by_priority=by_priority, prior=prior, steering=steering)
     how: dict[str, Any] = {"bag": log.sha256, "robots": len(log.robots), "ticks": len(log.stamps), "seed": seed}
+    how["read"] = log.summary()
     game = fleet_game(fitted, setup)
     model_free: dict[str, Any] | None = None
     if k:
@@ -89,6 +91,10 @@ def fit_command(
 
 
 def _show(summary: dict[str, Any], setup: Config, known_steering: bool) -> None:
+    read = summary["read"]
+    console.print(f"{summary['robots']} robots, {summary['ticks']} ticks, {read['messages']} messages")
+    for line in told_of(read):
+        console.print(line, markup=False, soft_wrap=True)
     for name, part in summary.get("types", {"": summary}).items():
         _show_part(f"P_l of type {name}" if name else "P_l", part, setup)
     _show_steering(summary, setup, known_steering)

@@ -14,7 +14,7 @@ from meanfleet.config import Config
 from meanfleet.errors import UserError
 from meanfleet.files import writable_folder
 
-from .bags import BagConfig, BagPath, Message, Recorded, Robots, Topic, doubt_types, read_bag
+from .bags import BagConfig, BagPath, Message, Recorded, Robots, Space, Topic, doubt_types, read_bag, told_of
 from .common import Json, PolicyFile, Seed, bar, console, numbers, print_json
 
 
@@ -36,6 +36,7 @@ def replay_command(
     topic: Topic = "",
     message: Message = "",
     robots: Robots = "",
+    namespace: Space = None,
     n: Recorded = None,
     seed: Seed = 0,
     json: Json = False,
@@ -61,7 +62,7 @@ def replay_command(
     model = None if game is None else Game.from_yaml(game)
     writable_folder(out)
     began = time.monotonic()
-    log = over_states(read_bag(bag, setup, topic, message, robots, json), setup)
+    log = over_states(read_bag(bag, setup, topic, message, robots, namespace, json), setup)
     if n is None and not robots:
         doubt_types(log, setup)
     with bar("replaying", None, json) as advance:
@@ -94,8 +95,8 @@ def _show(summary: dict[str, Any]) -> None:
         f"{bag['robots']} robots, {bag['ticks']} ticks over {bag['seconds']:.6g} s, {bag['known_share']:.1%} of zones "
         f"known, {bag['messages']} messages"
     )
-    for name, count in bag["counts"].items():
-        console.print(f"  {name}: {count}")
+    for line in [*told_of(bag), *(f"  {line}" for line in summary["left_out"])]:
+        console.print(line, markup=False, soft_wrap=True)
     table = Table(title=f"against polling everybody, {summary['options']['seeds']} seeds, 95 % intervals")
     for heading in ("observer", "k", "agreement", "off by", "loss on the bag", "loss in rollouts", "messages saved"):
         table.add_column(heading, justify="right")

@@ -31,6 +31,7 @@ class FleetLog:
         counts: what was found and dropped, by name; names with no occurrence are missing.
         ticks: what the dispatcher said in diagnostics, one entry per tick, in the order it was recorded.
         priority_names: names of the zones that priorities stand for where they are others; empty: `zone_names`.
+        remarks: what a person should know of the bag, a sentence each: wrong clocks, strange frames, absent robots.
     """
 
     robots: tuple[str, ...]
@@ -46,6 +47,7 @@ class FleetLog:
     counts: dict[str, int] = field(default_factory=dict)
     ticks: list[dict[str, Any]] = field(default_factory=list)
     priority_names: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def steered(self) -> tuple[str, ...]:
@@ -58,3 +60,11 @@ class FleetLog:
         gaps = np.diff(self.stamps)
         usual = float(np.median(gaps[gaps > 0])) if np.any(gaps > 0) else 0.0
         return np.asarray((gaps > 0.5 * usual) & (gaps < 1.5 * usual), dtype=np.bool_)
+
+    def summary(self) -> dict[str, Any]:
+        """What was read and what of it was dropped; JSON-ready."""
+        return {
+            "messages": self.messages,
+            "counts": dict(sorted(self.counts.items())),
+            "remarks": list(self.remarks),
+        }

@@ -47,12 +47,12 @@ def read_poses(bag: str | Path, config: Config, times: NDArray[np.float64], topi
         wanted = list(channels)
         kinds = np.array([KINDS[channel.msgtype] for channel in wanted], dtype=np.int64)
         robots = np.array(list(channels.values()), dtype=np.int64)
-        placing = Placing(config)
+        placing = Placing(config, config.robots)
         for batch in opened.batches(wanted):
             fields = cut_fields(batch.blob, batch.start, kinds[batch.channel])
             stamps = fields.stamp * 1e-9
             use = fields.valid & np.isfinite(fields.xy).all(axis=1) & (stamps <= times[-1])
-            use = placing.place(batch.blob, fields.text, fields.xy, use)
+            use = placing.place(batch.blob, fields.text, fields.xy, use, robots[batch.channel])
             for i in np.flatnonzero(use).tolist():
                 frame, robot = int(np.searchsorted(times, stamps[i] - 1e-6)), robots[batch.channel[i]]
                 if stamps[i] >= latest[frame, robot]:

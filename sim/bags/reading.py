@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,15 +15,20 @@ from meanfleet.errors import UserError
 from meanfleet.floor import floor_of
 from meanfleet.zone_map import ZoneMap
 
-from .announcements import Announcements, listen
+from .announcements import PRIORITY, Announcements, listen
 from .bag import Bag, Batch, Channel
 from .cdr import HEADER, KINDS, NUMBER, POSES, STAMPED, TEXT, Fields, cut_fields
+from .clocks import Clocks, remarks
 from .log import UNKNOWN, FleetLog
+from .segments import OUTSIDE
 from .sources import Placing, common_template, pose_owners
+from .spaces import below, choose, namespaces
 from .stream import ZoneStream
 from .topics import Template, absolute, chosen
 
 ZONES = "/{robot}/zone"
+NAMED = 5  # robots named in a remark at most
+SECOND = 10**9  # [ns] clocks may be apart where a tick is shorter
 BY_OPTION = {"Int32": NUMBER, "String": TEXT}
 
 
@@ -39,6 +44,8 @@ class Source:
         include, exclude: patterns of robots' names, as in a shell.
         priority, diagnostics: topics of the dispatcher.
         tick, max_age: [s]; None: the configuration's dispatcher's.
+        namespace: of the fleet, in which the names above are unless they start with a slash and name it; None: the only
+            one in the bag.
     """
 
     topic: str = ""
@@ -49,6 +56,7 @@ class Source:
     diagnostics: str = "diagnostics"
     tick: float | None = None
     max_age: float | None = None
+    namespace: str | None = None
 
 
 def list_robots(bag: str | Path, config: Config, source: Source = Source()) -> dict[str, dict[str, int]]:
@@ -59,7 +67,8 @@ def list_robots(bag: str | Path, config: Config, source: Source = Source()) -> d
     """
     with Bag(bag) as opened:
         found: dict[str, dict[str, int]] = {}
-        for channel, robot in _channels(opened, config, source, usable=False).items():
+        space = _namespace(opened, config, source)
+        for channel, robot in _channels(opened, config, source, space, usable=False).items():
             found.setdefault(robot, {})[channel.msgtype] = opened.total[channel]
         return dict(sorted(found.items()))
 
@@ -104,45 +113,66 @@ class _Reading:
         self.zone_index = {name: i for i, name in enumerate(config.zones)}
         self.tick = _nanoseconds("tick", source.tick, config.dispatcher.tick)
         self.max_age = _nanoseconds("max_age", source.max_age, config.dispatcher.max_age)
-        usable = _channels(bag, config, source, usable=True)
+        self.space = _namespace(bag, config, source)
+        usable = _channels(bag, config, source, self.space, usable=True)
         self.robots = tuple(sorted(set(usable.values())))
         self.channels = list(usable)
         index = {name: i for i, name in enumerate(self.robots)}
         self.robot_of = np.array([index[usable[channel]] for channel in self.channels], dtype=np.int64)
         self.kind_of = np.array([KINDS[channel.msgtype] for channel in self.channels], dtype=np.int64)
-        self.counts: Counter[str] = Counter(
-            {
-                "unknown types": sum(
-                    bag.total[c] for c in _channels(bag, config, source, usable=False) if c not in usable
-                )
-            }
-        )
-        self.zone_map, self.placing = zone_map or floor_of(config).zone_map, Placing(config)
+        every = _channels(bag, config, source, self.space, usable=False)
+        self.unusable = sum(bag.total[channel] for channel in every if channel not in usable)
+        self.zone_map = zone_map or floor_of(config).zone_map
         if source.max_age is None and not self._tells_zones():
             # Localisation that is silent while a robot stands: how long that is believed.
             self.max_age = max(self.max_age, round(config.robot.pose_hold * 1e9))
+        self.offsets = np.zeros(len(self.robots), dtype=np.int64)  # [ns] of clocks that are wrong
+        self._start()
+
+    def _start(self) -> None:
+        """Nothing is read yet."""
+        self.counts: Counter[str] = Counter({"unknown types": self.unusable})
+        self.placing = Placing(self.config, self.robots)
+        self.clocks = Clocks(len(self.robots), self.tick)
         self.messages = self.bytes = 0
 
     def log(self) -> FleetLog:
-        """Read it."""
+        """Read it; again where clocks turn out to be wrong, with their stamps put right."""
         source, bag = self.source, self.bag
-        told = listen(bag, source.priority, source.diagnostics, self.zone_index, self.tick)
+        told = listen(bag, self._own(source.priority), self._own(source.diagnostics), self.zone_index, self.tick)
+        stream = self._pass(told)
+        if stream is not None and not stream.by_receipt:
+            self.offsets = self.clocks.offsets(max(self.tick, SECOND))
+            if self.offsets.any():
+                self._start()
+                stream = self._pass(told)
+        self.counts["unknown frames"] = self.placing.strange.total()
+        if stream is None or not stream.taken:
+            expected = bag.expected(self.channels)
+            why = self.placing.complaint or self._found()
+            raise UserError(f"bag {bag.files.source}: none of {expected} messages tells a zone ({why})")
+        return self._result(stream, told)
+
+    def _own(self, topic: str) -> str:
+        return topic if topic.startswith("/") else f"{self.space}/{topic}"
+
+    def _pass(self, told: Announcements) -> ZoneStream | None:
+        """Read all messages of the robots; None if there are none."""
         stream: ZoneStream | None = None
-        expected = bag.expected(self.channels)
-        for batch in bag.batches(self.channels):
+        expected = self.bag.expected(self.channels)
+        for batch in self.bag.batches(self.channels):
             fields = cut_fields(batch.blob, batch.start, self.kind_of[batch.channel])
             self.messages += len(batch.channel)
             self.bytes += len(batch.blob)
             if stream is None:
                 stream = self._stream(told, by_receipt=not fields.stamp.any())
+                for stretch in told.stretches:
+                    stamps, received = (np.array(x, dtype=np.int64) for x in (stretch.stamps, stretch.received))
+                    self.clocks.take(stamps, received, np.full(len(stamps), len(self.robots)))
             self._take(stream, batch, fields)
             if self.progress is not None:
                 self.progress(self.messages, expected)
-        self.counts["unknown frames"] = self.placing.strange.total()
-        if stream is None or not stream.taken:
-            why = self.placing.complaint or self._found()
-            raise UserError(f"bag {bag.files.source}: none of {expected} messages tells a zone ({why})")
-        return self._result(stream, told)
+        return stream
 
     def _tells_zones(self) -> bool:
         return not set(self.kind_of.tolist()) & set(POSES)
@@ -153,7 +183,7 @@ class _Reading:
 
     def _take(self, stream: ZoneStream, batch: Batch, fields: Fields) -> None:
         """Turn a batch into stamps, robots and zones, and hand those that tell something to the stream."""
-        kind = self.kind_of[batch.channel]
+        kind, robots = self.kind_of[batch.channel], self.robot_of[batch.channel]
         use = fields.valid.copy()
         self.counts["undecodable"] += int((~use).sum())
         stamps = batch.received if stream.by_receipt else fields.stamp
@@ -161,28 +191,32 @@ class _Reading:
             unstamped = use & ((fields.stamp == 0) | ~np.isin(kind, STAMPED))
             self.counts["unstamped"] += int(unstamped.sum())
             use &= ~unstamped
+            self.clocks.take(stamps[use], batch.received[use], robots[use])
+            stamps = stamps - self.offsets[robots]
         poses = np.isin(kind, POSES)
         endless = use & poses & ~np.isfinite(fields.xy).all(axis=1)
         self.counts["not finite"] += int(endless.sum())
         use &= ~endless
-        use &= ~poses | self.placing.place(batch.blob, fields.text, fields.xy, use & poses)
+        use &= ~poses | self.placing.place(batch.blob, fields.text, fields.xy, use & poses, robots)
         zones = np.full(len(kind), UNKNOWN, dtype=np.int64)
-        zones[poses] = stream.pads(fields.xy[poses])
+        seen = use & poses
+        zones[seen] = stream.pads(fields.xy[seen])
+        self.counts["outside all zones"] += int((zones[seen] == OUTSIDE).sum())
         self._named(batch, fields, use & ((kind == HEADER) | (kind == TEXT)), zones)
         numbers = use & (kind == NUMBER) & (fields.number >= 0) & (fields.number < len(self.config.zones))
         zones[numbers] = fields.number[numbers]
         nowhere = use & ~poses & (zones == UNKNOWN)
         self.counts["unknown zones"] += int(nowhere.sum())
         use &= ~nowhere
-        robots = self.robot_of[batch.channel]
-        stream.take(stamps[use], robots[use], zones[use], fields.xy[use])
+        stream.take(stamps[use], batch.received[use], robots[use], zones[use], fields.xy[use])
 
     def _named(self, batch: Batch, fields: Fields, which: NDArray[np.bool_], zones: NDArray[np.int64]) -> None:
         """Look the names of zones up; mutates `zones`."""
-        known = {name.encode(): index for name, index in self.zone_index.items()}
+        known = {name.encode(): index for name, index in self.zone_index.items()} | {b"": OUTSIDE}
         rows = np.flatnonzero(which)
         for row, (begin, end) in zip(rows.tolist(), fields.text[rows].tolist(), strict=True):
             zones[row] = known.get(batch.blob[begin:end], UNKNOWN)
+        self.counts["in no zone"] += int((zones[rows] == OUTSIDE).sum())
 
     def _result(self, stream: ZoneStream, told: Announcements) -> FleetLog:
         result = stream.result(told.acts, self.robots)
@@ -204,25 +238,68 @@ class _Reading:
             sha256=self.bag.files.sha256(),
             counts=dict(sorted((+self.counts).items())),
             ticks=told.ticks,
+            remarks=tuple(self._remarks()),
         )
+
+    def _remarks(self) -> Iterator[str]:
+        yield from remarks(self.robots, self.offsets)
+        if self.placing.complaint:
+            yield self.placing.complaint
+        wanted = chosen(self.config.robots, self.source.include, self.source.exclude)
+        absent = [name for name in wanted if name not in set(self.robots)]
+        if absent:
+            yield f"{_robots(absent)} of {self.config.source} {_are(absent)} not in the bag: {_few(absent)}"
+        strangers = [name for name in self.robots if name not in set(self.config.robots)]
+        if strangers:
+            yield f"{_robots(strangers)} of the bag {_are(strangers)} not in {self.config.source}: {_few(strangers)}"
 
     def _found(self) -> str:
         found = +(self.counts + self.bag.counts)
         return ", ".join(f"{name}: {count}" for name, count in sorted(found.items())) or "no message at all"
 
 
-def _channels(bag: Bag, config: Config, source: Source, usable: bool) -> dict[Channel, str]:
-    """Channels of the fleet, with the robot's name; usable ones alone, or all.
+def _robots(names: Sequence[str]) -> str:
+    return f"{len(names)} robot{'' if len(names) == 1 else 's'}"
+
+
+def _are(names: Sequence[str]) -> str:
+    return "is" if len(names) == 1 else "are"
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+
+
+def _spaces(bag: Bag, config: Config, source: Source) -> tuple[str, ...]:
+    """Namespaces of the fleets in the bag."""
+    owners = Template(source.topic or ZONES).owners(bag.topics)
+    owners |= Template(common_template(config)).owners(bag.topics)
+    said = [channel.topic for channel in bag.channels if channel.msgtype == PRIORITY]
+    return namespaces(said, source.priority, owners.values(), config.robots)
+
+
+def _namespace(bag: Bag, config: Config, source: Source) -> str:
+    """The namespace of the fleet that is meant; "" is the root."""
+    return choose(source.namespace, _spaces(bag, config, source), source.topic, str(bag.files.source))
+
+
+def _channels(bag: Bag, config: Config, source: Source, space: str, usable: bool) -> dict[Channel, str]:
+    """Channels of the fleet in a namespace, with the robot's name; usable ones alone, or all.
 
     Raises:
         UserError: no topic matches, or nothing of what matches is usable.
     """
-    ways = {source.topic: Template(source.topic).owners(bag.topics)} if source.topic else {}
-    ways = ways or {
-        ZONES: Template(ZONES).owners(bag.topics),
-        common_template(config): pose_owners(config, bag.topics),
-    }
-    for named in ways.values():
+    if source.topic:
+        topic = source.topic if source.topic.startswith(f"{space}/") else space + absolute(source.topic)
+        ways = {topic: Template(topic).owners(bag.topics)}
+    else:
+        ways = {
+            space + ZONES: Template(space + ZONES).owners(bag.topics),
+            common_template(config, space): pose_owners(config, bag.topics, space),
+        }
+    others = _spaces(bag, config, source)
+    for every in ways.values():
+        named = below(space, others, every)
         robots = chosen(named.values(), source.include, source.exclude)
         found = {channel: named[channel.topic] for channel in bag.channels if named.get(channel.topic) in robots}
         good = {channel: robot for channel, robot in found.items() if _is_usable(channel, source)}

@@ -16,6 +16,9 @@ from .log import UNKNOWN
 
 IntArray = NDArray[np.int64]
 
+OUTSIDE = -2
+"""Zone of a message that says that its robot is in none."""
+
 NEVER = np.iinfo(np.int64).min
 RUN = 5  # messages in a row that must agree that the clock has jumped; one odd robot among others never does that
 DONE, GROW, JUMP = range(3)
@@ -23,13 +26,28 @@ TALLIES = ("off clock", "out of order", "duplicate stamps")
 
 
 @njit(cache=True)
+def is_stray(i: int, stamp: IntArray, received: IntArray, reach: tuple[int, int, int], clock: IntArray) -> bool:
+    """Whether a stamp far ahead is one message's alone: no time has passed at the recorder, and others are back.
+
+    Where too few follow in a batch, the recorder's time decides alone. Arguments as of `settle`.
+    """
+    if stamp[i] <= clock[0] + reach[2] + max(received[i] - clock[2], 0):
+        return False  # nothing came for a while
+    for j in range(i + 1, min(i + 1 + RUN, len(stamp))):
+        if clock[0] - reach[0] <= stamp[j] <= clock[0] + reach[2] + max(received[j] - clock[2], 0):
+            return True
+    return i + RUN >= len(stamp)
+
+
+@njit(cache=True)
 def settle(
     first: int,
     stamp: IntArray,
+    received: IntArray,
     robot: IntArray,
     zone: IntArray,
     near: IntArray,
-    reach: tuple[int, int],
+    reach: tuple[int, int, int],
     clock: IntArray,
     current: IntArray,
     last: IntArray,
@@ -41,10 +59,10 @@ def settle(
     """Take in messages from number `first` on; returns the number of the first one not taken in, and why.
 
     Args:
-        stamp, robot, zone: of the messages; a zone UNKNOWN means the one before.
+        stamp, received, robot, zone: of the messages; a zone UNKNOWN means the one before, OUTSIDE none.
         near: zone of a message when there is none before.
-        reach: [ns] how far stamps may lie behind and ahead of the latest one.
-        clock: latest stamp, messages in a row that are off; mutated.
+        reach: [ns] how far stamps may lie behind the latest one and ahead of it, and how far ahead without a doubt.
+        clock: latest stamp, messages in a row that are off, receive time of the latest stamp; mutated.
         current, last: of each robot its zone and its latest stamp; mutated.
         times: of the ticks; all messages up to the last one can be taken in.
         zones, seen: [tick, robot] zone and stamp of the latest message before the tick; mutated.
@@ -59,16 +77,22 @@ def settle(
             tally[0] += 1
             continue
         clock[1] = 0
+        if at > clock[0] + reach[2] and is_stray(i, stamp, received, reach, clock):
+            tally[0] += 1
+            continue
         if at > times[-1]:
             return i, GROW
-        clock[0] = max(clock[0], at)
+        if at >= clock[0]:
+            clock[0], clock[2] = at, received[i]
         if at < last[r]:
             tally[1] += 1
             continue
         if at == last[r]:
             tally[2] += 1
         last[r] = at
-        if zone[i] != UNKNOWN:
+        if zone[i] == OUTSIDE:
+            current[r] = UNKNOWN
+        elif zone[i] != UNKNOWN:
             current[r] = zone[i]
         elif current[r] == UNKNOWN:
             current[r] = near[i]

@@ -13,8 +13,9 @@ from meanfleet.zone_map import ZoneMap
 
 from .announcements import LONG
 from .log import UNKNOWN
-from .segments import GROW, JUMP, NEVER, TALLIES, IntArray, Segment, settle
+from .segments import GROW, JUMP, NEVER, OUTSIDE, RUN, TALLIES, IntArray, Segment, settle
 
+EARLY = 5  # ticks before the first priority that count as its own
 Timeline = tuple[IntArray, IntArray, list[int]]
 
 
@@ -51,45 +52,49 @@ class ZoneStream:
         zone_map: ZoneMap,
     ) -> None:
         self.robots, self.tick, self.max_age, self.by_receipt = robots, tick, max_age, by_receipt
-        self.timelines, self.zone_map = tuple(timelines), zone_map
+        self.timelines, self.zone_map = list(timelines), zone_map
         self.boxes = [(pad.min(axis=0), pad.max(axis=0)) for pad in zone_map.pads]
-        self.reach = (max(5 * tick, 2 * max_age), LONG * tick)
+        self.reach = (max(5 * tick, 2 * max_age), LONG * tick, 2 * tick)
         self.segments: list[tuple[int | None, Segment]] = []  # with the number of the timeline, in order of time
-        self.clock = np.zeros(2, dtype=np.int64)
+        self.clock = np.zeros(3, dtype=np.int64)
         self.current = np.full(robots, UNKNOWN, dtype=np.int64)
         self.last = np.full(robots, NEVER, dtype=np.int64)
         self.tally = np.zeros(len(TALLIES), dtype=np.int64)
         self.jumps = self.taken = 0
 
     def pads(self, xy: NDArray[np.float64]) -> IntArray:
-        """Zone of the pad under each position [message, 2], UNKNOWN between pads and within the margin of one."""
+        """Zone of the pad under each position [message, 2]; OUTSIDE all, or UNKNOWN: between, or within the margin."""
         near = np.zeros(len(xy), dtype=np.bool_)
         for low, high in self.boxes:
             near |= ((xy >= low) & (xy <= high)).all(axis=1)
         zones = np.full(len(xy), UNKNOWN, dtype=np.int64)
         zones[near] = self.zone_map.firm(xy[near])
+        between = np.flatnonzero(zones == UNKNOWN)
+        zones[between[self.zone_map.is_outside(xy[between])]] = OUTSIDE
         return zones
 
-    def take(self, stamps: IntArray, robots: IntArray, zones: IntArray, xy: NDArray[np.float64]) -> None:
+    def take(
+        self, stamps: IntArray, received: IntArray, robots: IntArray, zones: IntArray, xy: NDArray[np.float64]
+    ) -> None:
         """Take messages in, in the order they were recorded.
 
         Args:
-            stamps: int64 [message], in [ns].
+            stamps, received: int64 [message], in [ns].
             robots: int64 [message].
-            zones: int64 [message]; UNKNOWN: between pads, where the zone before holds.
+            zones: int64 [message]; UNKNOWN: between pads, where the zone before holds; OUTSIDE: in none.
             xy: float64 [message, 2], in [m]: a robot without a zone before is in that of the nearest pad.
         """
         if not len(stamps):
             return
         self.taken += len(stamps)
         if not self.segments:
-            self._begin(int(stamps[0]))
+            self._begin(_first(stamps[:RUN], received[:RUN], self.reach[0]), int(received[0]))
         first = 0
         while first < len(stamps):
             segment = self.segments[-1][1]
             near = self._nearest(robots, zones, xy)
             first, why = settle(
-                first, stamps, robots, zones, near, self.reach, self.clock, self.current, self.last,
+                first, stamps, received, robots, zones, near, self.reach, self.clock, self.current, self.last,
                 segment.times, segment.zones, segment.seen, self.tally,
             )  # fmt: skip
             segment.latest = max(segment.latest, int(self.clock[0]))
@@ -97,27 +102,40 @@ class ZoneStream:
                 segment.grow(int(stamps[first]))
             elif why == JUMP:
                 self.jumps += 1
-                self._begin(int(stamps[first]))
+                self._begin(int(stamps[first]), int(received[first]))
 
     def _nearest(self, robots: IntArray, zones: IntArray, xy: NDArray[np.float64]) -> IntArray:
         """Zone of the nearest pad for messages between pads of robots without a zone."""
         near = np.full(len(zones), UNKNOWN, dtype=np.int64)
-        lost = np.flatnonzero((zones == UNKNOWN) & (self.current[robots] == UNKNOWN))
+        losing = self.current == UNKNOWN
+        losing[robots[zones == OUTSIDE]] = True
+        lost = np.flatnonzero((zones == UNKNOWN) & losing[robots])
         near[lost] = self.zone_map.locate(xy[lost])
         return near
 
-    def _begin(self, stamp: int) -> None:
-        """Begin a segment at a stamp [ns]: of the timeline that knows it, or a new one."""
-        self.clock[:] = stamp, 0
+    def _begin(self, stamp: int, received: int) -> None:
+        """Begin a segment at a stamp [ns]: of the timeline that knows it or that follows, or a new one."""
+        self.clock[:] = stamp, 0, received
         self.current[:], self.last[:] = UNKNOWN, NEVER
         used = [number for number, _ in self.segments if number is not None]
-        for number in range(max(used, default=-1) + 1, len(self.timelines)):
-            times = self.timelines[number][0]
-            if times[0] - self.reach[0] <= stamp <= times[-1] + self.reach[0]:
-                self.segments.append((number, Segment(times, self.robots, self.tick, fixed=len(times))))
-                return
+        for before in self.reach[:2]:  # robots may be recorded long before the first priority
+            for number in range(max(used, default=-1) + 1, len(self.timelines)):
+                times = self.timelines[number][0]
+                if times[0] - before <= stamp <= times[-1] + self.reach[0]:
+                    self._follow(number, stamp)
+                    return
         times = np.array([stamp + self.tick], dtype=np.int64)
         self.segments.append((None, Segment(times, self.robots, self.tick)))
+
+    def _follow(self, number: int, stamp: int) -> None:
+        """Begin a segment with the ticks of a timeline, and regular ones before it from a stamp [ns] far before."""
+        times, priorities, keys = self.timelines[number]
+        if stamp < times[0] - EARLY * self.tick:
+            early = np.arange(int(times[0]) - self.tick, stamp, -self.tick, dtype=np.int64)[::-1]
+            unknown = np.full(len(early), UNKNOWN, dtype=np.int64)
+            times = np.concatenate([early, times])
+            self.timelines[number] = times, np.concatenate([unknown, priorities]), [0] * len(early) + keys
+        self.segments.append((number, Segment(times, self.robots, self.tick, fixed=len(times))))
 
     def result(self, acts: Mapping[tuple[int, int], Mapping[str, int]], names: Sequence[str]) -> Result:
         """Close everything; `acts` are moves by robot, under timeline and key."""
@@ -145,6 +163,14 @@ class ZoneStream:
         counts.update(presence(found))
         all_moves = np.concatenate(moves) if acts else None
         return Result(np.concatenate(stamps), found, chosen, all_moves, counts)
+
+
+def _first(stamps: IntArray, received: IntArray, reach: int) -> int:
+    """The earliest of the first few stamps [ns] that agrees with their middle one, by the stamp or by when it came."""
+    middle = int(np.argsort(stamps, kind="stable")[len(stamps) // 2])
+    apart = stamps - stamps[middle]
+    agree = (abs(apart) <= reach) | (abs(apart - (received - received[middle])) <= reach)
+    return int(stamps[agree].min())
 
 
 def presence(zones: IntArray) -> dict[str, int]:

@@ -21,6 +21,7 @@ def page(summary: dict[str, Any], zones: Sequence[str], source: str, graph: Zone
         f"<style>{STYLE}</style></head><body>",
         "<h1>The game that a fleet played</h1>",
         f"<p>From <code>{escape(source)}</code>, bag <code>{escape(str(summary['bag']))}</code>.</p>",
+        _read(summary),
         *(
             line
             for name, part in summary.get("types", {"": summary}).items()
@@ -32,6 +33,15 @@ def page(summary: dict[str, Any], zones: Sequence[str], source: str, graph: Zone
         "</body></html>",
     ]
     return "\n".join(parts) + "\n"
+
+
+def _read(summary: dict[str, Any]) -> str:
+    """What of the bag was read, and what dropped."""
+    read = summary["read"]
+    lines = [f"{name}: {count}" for name, count in read["counts"].items()] + read["remarks"]
+    listed = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    told = f"<p>{summary['robots']} robots, {summary['ticks']} ticks, {read['messages']} messages.</p>"
+    return told + (f"<ul>{listed}</ul>" if listed else "")
 
 
 def _part(name: str, summary: dict[str, Any], zones: Sequence[str], graph: ZoneGraph) -> list[str]:

@@ -127,6 +127,7 @@ def _bag(summary: dict[str, Any]) -> str:
         ("ticks without a recorded priority", f"{bag['priorities_assumed']}"),
     ]
     rows += [(escape(name), str(count)) for name, count in bag["counts"].items() if name != "ticks without priority"]
+    rows += [("note", escape(line)) for line in [*bag["remarks"], *summary["left_out"]]]
     if "reenacted" in summary:
         live = summary["reenacted"]
         differences = _counted(live["mismatches"], "difference")

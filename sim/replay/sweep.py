@@ -35,7 +35,7 @@ class Options:
         seed: the first of them.
         tolerance: share of the whole fleet's worth that may be lost.
         rollouts: counterfactual rollouts per k and observer; 0: none.
-        observers: of OBSERVERS; those that the policy cannot run are left out, and so is a k without a table.
+        observers: of OBSERVERS; what the policy cannot run is left out, see `left_out`.
     """
 
     ks: tuple[int, ...]
@@ -101,6 +101,24 @@ def runnable(bundle: PolicyBundle, robots: int, options: Options) -> list[tuple[
         bundle.require_k(ks[0], "the policy")
         raise UserError("the policy holds no filter, so that only observer memoryless can be replayed")
     return pairs
+
+
+def left_out(bundle: PolicyBundle, robots: int, options: Options) -> list[str]:
+    """What was asked for and is not replayed, and why, a sentence each."""
+    said = []
+    above = [k for k in options.ks if k > robots]
+    if above:
+        said.append(f"k = {', '.join(map(str, above))}: there are {robots} robots, so k = {robots} stands for it")
+    missing = sorted({min(k, robots) for k in options.ks} - set(bundle.ks))
+    if "memoryless" in options.observers and missing:
+        tables = ", ".join(map(str, bundle.ks)) or "none"
+        said.append(
+            f"k = {', '.join(map(str, missing))} with observer memoryless: the policy has no table for it (it has "
+            f"{tables}): solve with that k"
+        )
+    if "dirichlet" in options.observers and bundle.filtering is None:
+        said.append("observer dirichlet: the policy holds no filter: solve with --observer dirichlet")
+    return said
 
 
 def replay(
@@ -209,11 +227,11 @@ def _summary(
             "ticks_with_all_robots": int(known.all(axis=1).sum()),
             "priorities_assumed": scene.assumed,
             "seconds": span,
-            "messages": log.messages,
             "bytes": log.bytes,
             "known_share": float(known.mean()),
-            "counts": dict(sorted(log.counts.items())),
-        },
+        }
+        | log.summary(),
+        "left_out": left_out(bundle, len(log.robots), options),
         "policy": {
             "digest": bundle.digest,
             "game": bundle.game.digest,

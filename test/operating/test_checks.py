@@ -472,3 +472,29 @@ def test_the_overview_counts(fleet: Expected) -> None:
     assert said["seen"] == overview(seen, fleet)
     assert (said["seen"]["robots"], said["seen"]["robots_seen"], said["seen"]["domain"]) == (4, 4, "7")
     assert said["findings"] == []
+
+
+def posed(fleet: Expected, frame: str, xy: tuple[float, float], robots: tuple[str, ...]) -> Snapshot:
+    """A healthy fleet but for the last poses of some robots."""
+    seen = healthy(fleet)
+    names = {topic.name: topic.robot for topic in fleet.topics() if topic.kind == "pose"}
+    heard = tuple(
+        replace(one, frame=frame.format(names[one.topic]), xy=xy) if names.get(one.topic) in robots else one
+        for one in seen.heard
+    )
+    return replace(seen, heard=heard)
+
+
+@pytest.mark.parametrize("frame", ["odom", "{}/map"])
+def test_poses_in_a_frame_that_is_not_known(fleet: Expected, frame: str) -> None:
+    finding = only(examine(posed(fleet, frame, (0.0, 0.0), ROBOTS[2:]), fleet))
+    assert (finding.level, finding.check, finding.names) == ("error", "frames", ROBOTS[2:])
+    assert all(repr(frame.format(name)) in finding.text for name in ROBOTS[2:])
+    assert "frames.static" in finding.text
+    assert examine(posed(fleet, "/map", (0.0, 0.0), ROBOTS[2:]), fleet) == []
+
+
+def test_robots_outside_all_zones(fleet: Expected) -> None:
+    finding = only(examine(posed(fleet, "map", (500.0, 500.0), ROBOTS[1:2]), fleet))
+    assert (finding.level, finding.check, finding.names) == ("warn", "places", ROBOTS[1:2])
+    assert "outside all zones" in finding.text

@@ -172,8 +172,36 @@ def test_a_pose_comes_in_the_map_frame_or_one_that_is_fixed_in_it() -> None:
     frames = Frames(FramesConfig(map="hall", static={"tracker": (1.0, 0.0, 0.0)}))
     assert frames.to_map("hall", (1.0, 2.0, 3.0)) == (1.0, 2.0, 3.0)
     assert frames.to_map("", (1.0, 2.0, 3.0)) == (1.0, 2.0, 3.0)
-    for other in ("odom", "map", "/hall"):
+    for other in ("odom", "map", "hall/base"):
         assert frames.to_map(other, (1.0, 2.0, 3.0)) is None
+
+
+def test_a_leading_slash_is_no_part_of_a_frames_name() -> None:
+    for slash in ("", "/"):
+        frames = Frames(FramesConfig(map=f"{slash}hall", static={f"{slash}tracker": (1.0, 0.0, 0.0)}))
+        assert frames.map == "hall"
+        for other in ("", "/"):
+            assert frames.to_map(f"{other}hall", (1.0, 2.0, 3.0)) == (1.0, 2.0, 3.0)
+            assert frames.to_map(f"{other}tracker", (1.0, 2.0, 3.0)) == (2.0, 2.0, 3.0)
+
+
+def test_a_robots_own_frame_is_named_once_for_all_robots() -> None:
+    frames = Frames(FramesConfig(static={"{robot}/map": (1.0, 0.0, 0.0)}), ["a", "site/b"])
+    for frame in ("a/map", "/site/b/map"):
+        assert frames.to_map(frame, (1.0, 2.0, 3.0)) == (2.0, 2.0, 3.0)
+    assert frames.to_map("c/map", (1.0, 2.0, 3.0)) is None
+    with pytest.raises(ValueError, match="under static"):
+        FramesConfig(map="{robot}/map")
+
+
+def test_all_strange_frames_are_named_and_the_template_that_covers_them() -> None:
+    team = make_team()
+    for robot, name in enumerate("abc"):
+        team.refuse(robot, f"/{name}/map")
+    assert [frame for _, frame in team.never_seen()] == ["/a/map", "/b/map", "/c/map"]
+    said = team.complaints(0.0, math.inf).text
+    assert all(f"'/{name}/map'" in said for name in "abc")
+    assert "'{robot}/map' stands for every robot's" in said
 
 
 def test_a_pose_in_another_frame_is_refused_in_one_sentence() -> None:

@@ -112,6 +112,24 @@ def test_robots_never_seen_neither_move_nor_report() -> None:
     assert [robot for robot, _ in make_team().hold()] == []
 
 
+# --- outside all zones
+
+
+def test_a_robot_outside_all_zones_says_so_does_not_act_and_comes_back() -> None:
+    team = make_team(("a", "b"))
+    stand(team, [1, 2], 10.0)
+    team.see(0, 100.0, 100.0, 10.2)
+    assert team.reports() == [(0, NOWHERE, 10.2)], "at once"
+    assert team.act(0).robots == [1]
+    complaints = team.complaints(10.3, 5.0)
+    assert complaints.outside == ("a",)
+    assert "outside all zones" in complaints.text
+    team.see(0, 1.9, 0.5, 10.4)  # between two pads, nearest to the second
+    assert team.reports() == [(0, 1, 10.4)]
+    assert not team.complaints(10.5, 5.0)
+    assert team.act(0).robots == [0, 1]
+
+
 # --- reports
 
 

@@ -19,6 +19,7 @@ from .graph_checks import (
     check_robots,
     check_types,
 )
+from .pose_checks import check_frames, check_places
 from .settings import check_settings
 from .snapshot import Snapshot
 
@@ -32,6 +33,8 @@ CHECKS = (
     check_zone_names,
     check_robots,
     check_poses,
+    check_frames,
+    check_places,
     check_goals,
     check_panels,
 )

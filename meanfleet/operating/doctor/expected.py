@@ -6,9 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from meanfleet.config import Config, DispatcherConfig
+from meanfleet.floor import floor_of
+from meanfleet.frames import Frames
 from meanfleet.priorities import Priorities
 from meanfleet.robot_config import GOAL_ACTION, RobotConfig, RobotOverride, goal_way, pose_source
 from meanfleet.safety import SHADOW
+from meanfleet.zone_map import ZoneMap
 
 from .snapshot import Durability, Endpoint, Reliability
 
@@ -54,6 +57,7 @@ class Expected:
         robot, dispatcher: settings.
         overrides: what is different for single robots.
         priorities: reads what is told of s_g; None if that is not known.
+        frames, zone_map: which frames poses may come in, and what zones they are in; None if that is not known.
     """
 
     robots: tuple[str, ...]
@@ -64,12 +68,24 @@ class Expected:
     dispatcher: DispatcherConfig = field(default_factory=DispatcherConfig)
     overrides: Mapping[str, RobotOverride] = field(default_factory=dict)
     priorities: Priorities | None = field(default=None, compare=False)
+    frames: Frames | None = field(default=None, compare=False)
+    zone_map: ZoneMap | None = field(default=None, compare=False)
 
     @classmethod
     def from_config(cls, config: Config, namespace: str = "") -> Expected:
         """The fleet of a configuration."""
-        overrides, told = config.fleet.overrides, Priorities(config)
-        return cls(config.robots, True, config.zones, namespace, config.robot, config.dispatcher, overrides, told)
+        return cls(
+            robots=config.robots,
+            known=True,
+            zones=config.zones,
+            namespace=namespace,
+            robot=config.robot,
+            dispatcher=config.dispatcher,
+            overrides=config.fleet.overrides,
+            priorities=Priorities(config),
+            frames=Frames(config.frames, config.robots),
+            zone_map=floor_of(config).zone_map,
+        )
 
     @classmethod
     def from_graph(cls, publishers: Iterable[Endpoint], namespace: str = "") -> Expected:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
@@ -40,11 +41,12 @@ DURABILITY: dict[Any, Durability] = {
     DurabilityPolicy.TRANSIENT_LOCAL: "transient local",
     DurabilityPolicy.VOLATILE: "volatile",
 }
-MESSAGES = {full: POSE_MESSAGES[short][0] for short, full in POSE_TYPES.items()}
+MESSAGES = {full: short for short, full in POSE_TYPES.items()}
 ANY = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT, durability=DurabilityPolicy.VOLATILE)
 
 Describe = Callable[[Iterable[Endpoint]], Expected]
 Progress = Callable[[float, int], None]
+Place = tuple[float, float] | None  # [m, m]
 
 
 class DoctorNode(WorkingNode):
@@ -59,7 +61,7 @@ class DoctorNode(WorkingNode):
     def __init__(self, describe: Describe, seconds: float, progress: Progress) -> None:
         super().__init__("meanfleet_doctor")
         self.describe, self.seconds, self.progress = describe, seconds, progress
-        self.heard: list[tuple[str, float, float, float | None, str]] = []
+        self.heard: list[tuple[str, float, float, float | None, str, Place]] = []
         self.clock: list[tuple[float, float]] = []
         self.writers: tuple[Endpoint, ...] = ()
         self.readers: tuple[Endpoint, ...] = ()
@@ -71,9 +73,13 @@ class DoctorNode(WorkingNode):
     def _hear_clock(self, message: Any) -> None:
         self.clock.append((time.monotonic(), to_seconds(message.clock)))
 
-    def _hear(self, topic: str, header: Any) -> None:
+    def _hear(self, topic: str, header: Any, xy: Place = None) -> None:
         simulated = self.clock[-1][1] if self.clock else None
-        self.heard.append((topic, to_seconds(header.stamp), time.time(), simulated, header.frame_id))
+        self.heard.append((topic, to_seconds(header.stamp), time.time(), simulated, header.frame_id, xy))
+
+    def _see(self, topic: str, kind: str, message: Any) -> None:
+        position = POSE_MESSAGES[kind][1](message).position
+        self._hear(topic, message.header, (position.x, position.y))
 
     def work(self) -> float:
         """Look at the graph now and then; end when the time is up."""
@@ -120,23 +126,24 @@ class DoctorNode(WorkingNode):
         for name in offers.keys() - self.listening.keys():
             kind = topics[name].kind
             if kind in ("zone", "priority"):
-                self._open(Header, topics[name], offers[name], lambda message: message)
+                self._open(Header, topics[name], offers[name], partial(self._hear, name))
             elif kind == "pose":
-                self._open(MESSAGES[topics[name].type], topics[name], offers[name], lambda message: message.header)
+                short = MESSAGES[topics[name].type]
+                self._open(POSE_MESSAGES[short][0], topics[name], offers[name], partial(self._see, name, short))
 
-    def _open(self, kind: Any, topic: Topic, offers: list[Endpoint], header: Callable[[Any], Any]) -> None:
+    def _open(self, kind: Any, topic: Topic, offers: list[Endpoint], store: Callable[[Any], None]) -> None:
         """Ask for the latched message where all publishers keep one, for new messages of anybody else."""
         latched = all((one.reliability, one.durability) == ("reliable", "transient local") for one in offers)
         self.listening[topic.name] = topic.robot
-        name = topic.name
-        self.listen(kind, name, lambda message: self._hear(name, header(message)), LATCHED if latched else ANY)
+        # A function of its own: rclpy asks how many arguments a callback takes.
+        self.listen(kind, topic.name, lambda message: store(message), LATCHED if latched else ANY)
 
     def snapshot(self) -> Snapshot:
         """Everything seen so far."""
         simulated = any(endpoint.topic == "/clock" for endpoint in self.writers)
         heard = [
-            Heard(topic, stamp, clock if simulated and clock is not None else wall, frame)
-            for topic, stamp, wall, clock, frame in self.heard
+            Heard(topic, stamp, clock if simulated and clock is not None else wall, frame, xy)
+            for topic, stamp, wall, clock, frame, xy in self.heard
             if clock is not None or not simulated
         ]
         own = (self.get_namespace(), self.get_name())

@@ -37,12 +37,14 @@ class Heard:
         stamp: in its header [s].
         own: the doctor's time when it came [s]: simulated time if somebody publishes /clock, else wall time.
         frame: its frame_id, which is the zone's name on zone topics.
+        xy: position of a pose in that frame [m, m]; None for other messages.
     """
 
     topic: str
     stamp: float
     own: float
     frame: str = ""
+    xy: tuple[float, float] | None = None
 
     @property
     def age(self) -> float:
