@@ -6,6 +6,8 @@ import re
 from importlib.metadata import version
 from pathlib import Path
 
+from .kernel_cache import provide_cache
+
 _MANIFEST = Path(__file__).resolve().parent.parent / "package.xml"  # of a checkout, installed or not
 
 
@@ -18,3 +20,5 @@ def _version() -> str:
 
 
 __version__ = _version()
+
+provide_cache()  # before anything imports a kernel

@@ -10,7 +10,6 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from .dynamics_config import DynamicsConfig
@@ -22,6 +21,7 @@ from .line_config import TracksConfig
 from .robot_config import GoalWay, PoseSource, RobotConfig, goal_way, pose_source, priority_timeout
 from .sections import Finite, Name, NonNegative, Positive, Section, first_complaint
 from .type_config import TypeConfig, counts_of, interaction_weights, merged
+from .yaml_files import read_yaml
 from .zone_graph import RING_MOVES, ZoneGraph, ZoneGraphError
 
 
@@ -441,38 +441,3 @@ class Config(Section):
             raise UserError(f"{path}: {first_complaint(error, cls)}") from None
         except TypeError as error:
             raise UserError(f"{path}: {error}") from None
-
-
-def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return the mapping in a YAML file.
-
-    Raises:
-        UserError: unreadable, not YAML, a key given twice, or no mapping.
-    """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"cannot read configuration {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not a text file: give a YAML configuration") from error
-    try:
-        data = yaml.load(text, Loader=_NoDuplicates)
-    except yaml.YAMLError as error:
-        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
-        raise UserError(f"{path} holds no configuration: expected keys such as 'zones:' at its top level")
-    return data
-
-
-class _NoDuplicates(yaml.SafeLoader):
-    """A loader that refuses a key given twice, which YAML forbids and PyYAML ignores."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if isinstance(key, str) and key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} given twice", key_node.start_mark)
-            if isinstance(key, str):
-                seen.add(key)
-        return super().construct_mapping(node, deep=deep)

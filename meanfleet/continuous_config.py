@@ -11,7 +11,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from .config import Config, DispatcherConfig, SafetyConfig, WorldConfig, read_yaml
+from .config import Config, DispatcherConfig, SafetyConfig, WorldConfig
 from .errors import UserError
 from .fleet_config import FleetConfig
 from .floor_config import FramesConfig
@@ -19,6 +19,7 @@ from .kinds import LINE, take
 from .line_config import LineConfig, TracksConfig
 from .robot_config import RobotConfig
 from .sections import NonNegative, Positive, Section, first_complaint
+from .yaml_files import read_yaml
 
 DEPLOYED = ("fleet", "dispatcher", "robot", "safety", "world", "frames")
 """Keys that mean what they mean for a warehouse with zones."""

@@ -11,9 +11,10 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from .config import Config, read_yaml
+from .config import Config
 from .errors import UserError
 from .files import replacing
+from .yaml_files import read_yaml
 from .zone_graph import ZoneGraph
 
 

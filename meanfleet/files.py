@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -14,20 +15,21 @@ from typing import IO, Any
 
 from .errors import UserError
 
+LEGIBLE = 80  # letters of its name that a temporary file shows: with all of a long one, its own would be too long
+
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """Open a temporary file beside `path`; on success it is renamed to `path`, on any error removed.
 
+    A link stays one: what it leads to is replaced.
+
     Raises:
-        UserError: the folder cannot be created or written, the disk is full, or either goes away meanwhile.
+        UserError: as `writable_file`, the disk is full, or the file or its folder goes away meanwhile.
     """
-    target = Path(path)
-    folder = writable_folder(target.parent)
-    if target.is_dir():
-        raise UserError(f"{target} is a folder: give the name of a file to write")
+    target = writable_file(path)
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=folder)
+        handle, name = tempfile.mkstemp(prefix=f".{target.name[:LEGIBLE]}.", suffix=".part", dir=target.parent)
     except OSError as error:
         raise _cannot_write(target, error) from error
     try:
@@ -45,8 +47,31 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         raise
 
 
-def _cannot_write(target: Path, error: OSError) -> UserError:
-    return UserError(f"cannot write {target}: {error.strerror or error}; make room or choose another place")
+def _cannot_write(target: Path, error: OSError | ValueError) -> UserError:
+    reason = getattr(error, "strerror", None) or error
+    return UserError(f"cannot write {target}: {reason}; make room or choose another place")
+
+
+def writable_file(path: str | os.PathLike[str]) -> Path:
+    """The file that `path` leads to, after making sure that one can be written there; its folder is created.
+
+    Raises:
+        UserError: `path` is empty, too long, a folder, a device or anything else that must not be replaced, or its
+            folder cannot be created or written.
+    """
+    kind = stat.S_IFREG
+    try:
+        target = Path(os.path.realpath(path))
+        with suppress(FileNotFoundError):
+            kind = target.stat().st_mode
+    except (OSError, ValueError) as error:
+        raise _cannot_write(Path(path), error) from error
+    if stat.S_ISDIR(kind):
+        raise UserError(f"{path} is a folder: give the name of a file to write")
+    if not stat.S_ISREG(kind):
+        raise UserError(f"{path} is a device or a pipe, which must not be replaced: give the name of a file to write")
+    writable_folder(target.parent)
+    return target
 
 
 def writable_folder(path: str | os.PathLike[str]) -> Path:
@@ -60,8 +85,9 @@ def writable_folder(path: str | os.PathLike[str]) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
-    except OSError as error:
-        raise UserError(f"cannot write to folder {folder}: {error.strerror}; choose another with -o/--out") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"cannot write to folder {folder}: {reason}; choose another with -o/--out") from error
     return folder
 
 

@@ -10,13 +10,16 @@ from .errors import UserError, suggestion
 from .robot_config import RobotOverride
 from .sections import Section
 
+LARGEST = 100_000  # robots of a fleet, each with a name
+LONGEST_NAME = 200  # letters: DDS takes 255 for a whole topic
+
 
 class FleetConfig(Section):
     """Robot names: a list, or prefix and count."""
 
     names: tuple[str, ...] | None = Field(None, description="all names; or give prefix and count")
     prefix: str | None = Field(None, description="a robot's name is the prefix and its number")
-    count: int | None = Field(None, ge=1, description="robots, numbered from 0")
+    count: int | None = Field(None, ge=1, le=LARGEST, description="robots, numbered from 0")
     digits: int | None = Field(
         None, ge=1, le=9, description="of their numbers, at least: 3 for robot_007; None: as many as the last needs"
     )
@@ -34,8 +37,9 @@ class FleetConfig(Section):
             raise ValueError("robot names must differ")
         if not self.robots:
             raise ValueError("the fleet needs at least one robot")
+        known = set(self.robots)
         for name in self.overrides:
-            if name not in self.robots:
+            if name not in known:
                 raise ValueError(f"overrides: {name!r} is not in the fleet{suggestion(name, self.robots)}")
         return self
 
@@ -64,12 +68,17 @@ class FleetConfig(Section):
             smaller = FleetConfig(names=self.names[:n])
         else:
             assert self.count is not None
+            if n > LARGEST:
+                raise UserError(f"n = {n}: expected {LARGEST} robots at most")
             smaller = FleetConfig(prefix=self.prefix, count=n, digits=self._digits(self.count))
-        kept = {name: own for name, own in self.overrides.items() if name in smaller.robots}
+        there = set(smaller.robots)
+        kept = {name: own for name, own in self.overrides.items() if name in there}
         return smaller.model_copy(update={"overrides": kept})
 
 
 def _check_name(name: str) -> None:
+    if len(name) > LONGEST_NAME:
+        raise ValueError(f"robot name {name[:20]!r}… has {len(name)} letters: ROS topics take {LONGEST_NAME} at most")
     parts = name.split("/")
     if not all(
         part and part.replace("_", "a").isalnum() and part.isascii() and not part[0].isdigit() for part in parts

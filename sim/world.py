@@ -15,6 +15,7 @@ from meanfleet.solver import Game
 from .backends.line import LineWorld, ModelLine
 from .backends.model import ModelWorld
 from .backends.protocol import Backend
+from .display import require_display
 from .start import start_zones
 
 BACKENDS = ("bullet", "kinematic", "model")
@@ -41,9 +42,8 @@ def check_world(config: Config, backend: str | None, gui: bool) -> str:
         )
     if gui and name != "bullet":
         raise UserError(f"gui: the {name} backend has no window; use the bullet backend")
-    if gui and sys.platform == "linux" and not os.environ.get("DISPLAY"):
-        # PyBullet would end the whole process without a word to us.
-        raise UserError("gui: there is no display (DISPLAY is not set); run without gui, or under an X server")
+    if gui and sys.platform == "linux":
+        require_display(os.environ.get("DISPLAY", ""))
     return name
 
 

@@ -34,8 +34,9 @@ Rho = Annotated[
 Kappa = Annotated[int | None, typer.Option("--kappa", min=1, help="κ of the policy's filter (default: the policy's).")]
 BackendName = Annotated[str | None, typer.Option("--backend", help="bullet, kinematic or model.")]
 
-console = Console(highlight=False)
-complaints = Console(stderr=True, highlight=False)
+# Paths and names are printed as they are: [x] in them is no markup, and :x: no picture.
+console = Console(highlight=False, markup=False, emoji=False)
+complaints = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 def numbers(text: str) -> tuple[int, ...]:
@@ -62,7 +63,11 @@ def print_json(value: Any) -> None:
 @contextmanager
 def bar(label: str, total: int | None, quiet: bool) -> Iterator[Any]:
     """A progress bar on stderr; yields `advance(done, text)`."""
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=30), TextColumn("{task.fields[note]}"))
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=30),
+        TextColumn("{task.fields[note]}", markup=False),
+    )
     with Progress(
         *columns, TimeElapsedColumn(), console=complaints, transient=True, disable=quiet or not complaints.is_terminal
     ) as progress:

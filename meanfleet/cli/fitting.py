@@ -9,7 +9,7 @@ import typer
 
 from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config
-from meanfleet.files import replacing, writable_folder, write_json
+from meanfleet.files import replacing, writable_file, write_json
 
 from .bags import BagConfig, BagPath, Message, Recorded, Robots, Space, Topic, doubt_types, read_bag, told_of
 from .common import Json, Seed, bar, console, print_json
@@ -58,7 +58,8 @@ def fit_command(
     setup = whole.with_robots(n)
     setup.require_zones("meanfleet fit takes zones")
     check_target(out, setup)
-    writable_folder(out.parent)
+    for path in (out, out.with_suffix(".fit.json")):
+        writable_file(path)
     followed = None if policy is None else PolicyBundle.load(policy).local_policy
     log = read_bag(bag, setup, topic, message, robots, namespace, json)
     if n is None and not robots:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config
@@ -116,7 +117,7 @@ def _show(summary: dict[str, Any]) -> None:
             f"live dispatcher: {live['ticks']} ticks re-enacted, {live['mismatches']} differences {live['said']}"
         )
     heading = "no recommendation" if verdict["k"] is None else f"recommended: k = {verdict['k']}, {verdict['observer']}"
-    console.print(f"[bold]{heading}[/bold]: {verdict['reason']}", soft_wrap=True)
+    console.print(Text.assemble((heading, "bold"), f": {verdict['reason']}"), soft_wrap=True)
 
 
 def _interval(band: dict[str, float] | None) -> str:

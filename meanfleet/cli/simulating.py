@@ -183,7 +183,7 @@ def count_command(
     from meanfleet.config import CountedTransition
     from meanfleet.counts import write_counts
     from meanfleet.errors import UserError
-    from meanfleet.files import writable_folder
+    from meanfleet.files import writable_file
     from meanfleet.sim.counting import count_transitions
     from meanfleet.sim.world import make_driving_world
     from meanfleet.zone_graph import RING_MOVES
@@ -193,7 +193,7 @@ def count_command(
     if out is None and named is None:
         raise UserError(f"{config} names no file of counts under game.P_l.counted: give one with -o")
     target = out or config.parent / str(named)
-    writable_folder(target.parent)
+    writable_file(target)
     world = make_driving_world(setup, seed, backend)
     zones, tick = len(setup.zones), setup.dispatcher.tick
     with bar("counting", ticks, json) as advance:

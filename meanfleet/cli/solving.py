@@ -10,7 +10,7 @@ import typer
 
 from meanfleet.config import Config
 from meanfleet.errors import UserError
-from meanfleet.files import writable_folder
+from meanfleet.files import writable_file
 
 from .common import ConfigFile, Fleet, Json, Seed, bar, console, numbers, print_json, solving_note
 from .inspecting import describe, show
@@ -56,7 +56,9 @@ def solve_command(
     ks = default_tables(wanted[0]) if len(wanted) == 1 else wanted
     if max(ks) > len(setup.robots):
         raise UserError(f"k = {max(ks)}, but the fleet has {len(setup.robots)} robots: lower -k")
-    writable_folder(out.parent)
+    writable_file(out)
+    checkpoint = out.with_name(f"{out.name}.checkpoint")
+    writable_file(checkpoint)
     began = time.monotonic()
     with bar("solving", None, json) as advance:
         bundle = solve(
@@ -69,7 +71,7 @@ def solve_command(
             samples=samples,
             parameterization=states,
             progress=lambda label, value: advance(note=solving_note(label, value)),
-            checkpoint=out.with_name(out.name + ".checkpoint"),
+            checkpoint=checkpoint,
         )
     bundle.save(out)
     if json:

@@ -7,10 +7,11 @@ from typing import Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from meanfleet.config import SolverConfig, read_yaml
+from meanfleet.config import SolverConfig
 from meanfleet.errors import UserError
 from meanfleet.kinds import FEDERATED, take
 from meanfleet.sections import Name, NonNegative, Positive, Section, first_complaint
+from meanfleet.yaml_files import read_yaml
 
 
 class Broadcast(Section):

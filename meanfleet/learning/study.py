@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from meanfleet.config import Config, read_yaml
+from meanfleet.config import Config
 from meanfleet.dynamics_config import DynamicsConfig, DynamicsFile
 from meanfleet.errors import UserError
 from meanfleet.kinds import PLAYERS, WAREHOUSE, take
@@ -27,6 +27,7 @@ from meanfleet.solver.dynamics.games import MarkovGame
 from meanfleet.solver.dynamics.learners import Learner
 from meanfleet.solver.dynamics.ode import OdePath, integrate
 from meanfleet.solver.dynamics.process import Process, Runs, simulate
+from meanfleet.yaml_files import read_yaml
 
 FloatArray = NDArray[np.float64]
 Progress = Callable[[str], None]

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 import meanfleet
 from meanfleet.bundle import PeerPlan, PolicyBundle, Table
-from meanfleet.config import Config, LocalReward, LocalTransition, read_yaml
+from meanfleet.config import Config, LocalReward, LocalTransition
 from meanfleet.crowd_config import CrowdFile
 from meanfleet.errors import UserError
 from meanfleet.kinds import CROWD, LINE, WAREHOUSE, take
@@ -38,6 +38,7 @@ from meanfleet.solver.mfq.rollouts import Sharing
 from meanfleet.sweep.fitting import fit_root
 from meanfleet.sweep.statistics import band
 from meanfleet.sweep.units import evaluate_unit, solve_unit
+from meanfleet.yaml_files import read_yaml
 
 FloatArray = NDArray[np.float64]
 Tell = Callable[[str], None]
