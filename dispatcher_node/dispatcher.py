@@ -330,7 +330,7 @@ class Dispatcher:
             left = max(len(self.robots) - len(state.get("excluded", ())), 1)
             belief = handed_over(self._observer(state["observer"], robots=left).restored(state["belief"]), self.belief)
             polling = self.polling.restored(state["polling"], self.bundle.game.zones)
-        except (KeyError, TypeError, ValueError, UserError) as error:
+        except (LookupError, TypeError, ValueError, ArithmeticError, UserError) as error:
             raise ValueError(f"no dispatcher state: {error}") from None
         self._draws, self._steering, self._choices = restored
         self.tick, self.priority, self.belief, self.polling = tick, priority, belief, polling

@@ -357,7 +357,7 @@ class DispatcherNode(ManagedNode):
                 return
             self.dispatcher.restore(state)
             self.ledger = Ledger.restored(state.get("ledger", {}))
-        except (OSError, TypeError, ValueError) as error:
+        except (OSError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
             raise UserError(f"checkpoint {checkpoint.path} cannot be resumed ({error}): remove it") from None
         self.get_logger().info(
             f"resuming at tick {self.dispatcher.tick} with priority {self.config.zones[self.dispatcher.priority]}"

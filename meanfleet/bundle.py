@@ -9,8 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import zipfile
-import zlib
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +17,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .archives import read_arrays
 from .errors import UserError
 from .files import replacing
 from .filtering import FilterModel, FilterSetting
@@ -245,7 +244,7 @@ class PolicyBundle:
             return cls(**cls._parts(content))
         except (UserError, GameError) as error:
             raise UserError(f"{path} is no valid policy bundle: {error}") from None
-        except (KeyError, ValueError, TypeError, AttributeError) as error:
+        except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
             reason = " ".join(str(error).split())
             raise UserError(f"{path} is no valid policy bundle: it lacks or garbles {reason}") from None
 
@@ -293,30 +292,15 @@ def read_content(path: str | os.PathLike[str], made_by: str) -> dict[str, NDArra
         command = made_by.replace("FILE", str(path))
         raise UserError(f"policy bundle {path} does not exist: make one with '{command}'")
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            content = {name: archive[name] for name in archive.files}
-    except PermissionError as error:
+        content = read_arrays(path)
+    except OSError as error:
         raise UserError(f"cannot read policy bundle {path}: {error.strerror}") from None
-    except Exception as error:  # zip, zlib, npy header and memory errors: whatever a damaged file can cause
-        if not isinstance(
-            error,
-            OSError
-            | ValueError
-            | zipfile.BadZipFile
-            | zlib.error
-            | EOFError
-            | KeyError
-            | AttributeError
-            | NotImplementedError
-            | SyntaxError
-            | TypeError
-            | MemoryError
-            | RuntimeError
-            | UnicodeError
-            | OverflowError,
-        ):
-            raise
-        raise UserError(f"{path} is damaged or no policy bundle: solve again or copy the file anew") from None
+    except ValueError as error:
+        reason = f"{error}; " if "GiB" in str(error) else ""
+        raise UserError(f"{path} is damaged or no policy bundle: {reason}solve again or copy the file anew") from None
+    foreign = [name for name, array in content.items() if array.dtype.kind not in "biufU"]
+    if foreign:
+        raise UserError(f"{path} is no policy bundle: its {foreign[0][:80]!r} holds neither real numbers nor text")
     schema = content.get("schema")
     if schema is None or "checksum" not in content:
         raise UserError(f"{path} is no policy bundle: give a file written by 'meanfleet solve'")

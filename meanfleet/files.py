@@ -62,7 +62,7 @@ def writable_file(path: str | os.PathLike[str]) -> Path:
     kind = stat.S_IFREG
     try:
         target = Path(os.path.realpath(path))
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError, NotADirectoryError):
             kind = target.stat().st_mode
     except (OSError, ValueError) as error:
         raise _cannot_write(Path(path), error) from error

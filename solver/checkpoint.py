@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from meanfleet.archives import read_arrays
 from meanfleet.files import replacing
 
 from .game import FloatArray
@@ -72,13 +73,13 @@ class Checkpoint:
 
 def _read(path: Path, key: str) -> dict[str, Stage]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if str(archive["key"]) != key:
-                return {}
-            stages = {}
-            for i, (start, trace, rounds, finished, settled) in enumerate(json.loads(str(archive["notes"]))):
-                table = archive[f"table_{i}"].astype(np.int64)
-                stages[start] = Stage(start, archive[f"policy_{i}"], table, tuple(trace), rounds, finished, settled)
-            return stages
+        archive = read_arrays(path)
+        if str(archive["key"]) != key:
+            return {}
+        stages = {}
+        for i, (start, trace, rounds, finished, settled) in enumerate(json.loads(str(archive["notes"]))):
+            table = archive[f"table_{i}"].astype(np.int64)
+            stages[start] = Stage(start, archive[f"policy_{i}"], table, tuple(trace), rounds, finished, settled)
+        return stages
     except Exception:  # zip, zlib, npy header: a file that a crash of the machine left half-written is no checkpoint
         return {}

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from meanfleet.archives import read_arrays
 from meanfleet.errors import UserError
 from meanfleet.zone_graph import RING_MOVES, ZoneGraph, ZoneGraphError
 
@@ -62,9 +63,13 @@ class Game:
     graph: ZoneGraph | None = None
 
     def __post_init__(self) -> None:
+        rounding = {name: _rounding(getattr(self, name)) for name in _ARRAYS}
         for name in _ARRAYS:
             object.__setattr__(self, name, _numeric(name, getattr(self, name)))
-        object.__setattr__(self, "discount", float(self.discount))
+        discount = _numeric("discount", self.discount)
+        if discount.shape != ():
+            raise GameError(f"discount has shape {discount.shape}: expected one number in [0, 1)")
+        object.__setattr__(self, "discount", float(discount))
         self._check_shapes()
         self._lay_on_graph()
         for name in _ARRAYS:
@@ -75,8 +80,7 @@ class Game:
             raise GameError(f"discount is {self.discount}: expected a number in [0, 1)")
         self._check_reach()
         for name in ("P_g", "P_l", "start_priority"):
-            _check_law(name, getattr(self, name))
-            object.__setattr__(self, name, _normalised(getattr(self, name)))
+            object.__setattr__(self, name, _law(name, getattr(self, name), rounding[name]))
         if (self.start_concentration <= 0).any():
             zone = int(np.argmax(self.start_concentration <= 0))
             raise GameError(
@@ -275,20 +279,32 @@ def plain_arrays(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
         GameError: the file is unreadable, or holds more than plain arrays.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+        return read_arrays(path)
     except FileNotFoundError:
         raise GameError(f"game file {path} does not exist") from None
-    except Exception as error:  # zip, zlib, npy header: numpy and zipfile raise a dozen kinds on damaged files
-        reason = " ".join(str(error).split())
-        raise GameError(f"{path} is not an .npz file of plain arrays ({reason})") from None
+    except (OSError, ValueError) as error:
+        raise GameError(f"{path} is not an .npz file of plain arrays ({error})") from None
 
 
 def _numeric(name: str, value: Any) -> FloatArray:
+    if np.ma.isMaskedArray(value):
+        raise GameError(f"{name} is a masked array: give plain numbers, {name}.filled(…)")
     try:
-        return np.array(value, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+        found = np.asarray(value)
+        if found.dtype.kind == "c":
+            raise GameError(f"{name} holds complex numbers: give its real part, {name}.real")
+        if found.dtype.kind not in "biuf":
+            raise GameError(f"{name} is not an array of numbers (it holds {found.dtype.name})")
+        return np.array(found, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
         raise GameError(f"{name} is not an array of numbers ({error})") from None
+
+
+def _rounding(value: Any) -> float:
+    """Relative error of one number as it came in; of lists and whole numbers that of float64."""
+    kind = getattr(value, "dtype", None)
+    coarse = isinstance(kind, np.dtype) and kind.kind == "f"
+    return float(max(np.finfo(kind).eps if coarse else 0.0, np.finfo(np.float64).eps))
 
 
 def _at(array: FloatArray, flags: NDArray[np.bool_]) -> str:
@@ -311,12 +327,19 @@ def _normalised(array: FloatArray) -> FloatArray:
     return result
 
 
-def _check_law(name: str, array: FloatArray) -> None:
-    negative = array < 0
+def _law(name: str, array: FloatArray, rounding: float) -> FloatArray:
+    """Rows that sum to 1, from rows that do so up to the rounding of what came in."""
+    error = array.shape[-1] * rounding  # of a sum of so many, and of what is left of 1 after so many
+    negative = array < -error
     if negative.any():
         raise GameError(f"{name}{_at(array, negative)} is {array[negative][0]:g}: a probability cannot be negative")
+    array = np.where(array < 0, 0.0, array)
     sums = array.sum(axis=-1)
-    off = np.abs(sums - 1) > ROW_SUM_TOLERANCE
+    off = np.abs(sums - 1) > max(ROW_SUM_TOLERANCE, error)
     if off.any():
         where = _at(sums, off).replace("]", ", :]") if array.ndim > 1 else ""
-        raise GameError(f"{name}{where} sums to {np.atleast_1d(sums)[np.atleast_1d(off)][0]:.12g}, expected 1")
+        raise GameError(
+            f"{name}{where} sums to {np.atleast_1d(sums)[np.atleast_1d(off)][0]:.12g}, expected 1: "
+            f"if its rows are only rounded, give {name} / {name}.sum(-1, keepdims=True)"
+        )
+    return _normalised(array)

@@ -12,6 +12,7 @@ from rich.table import Table
 from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config
 from meanfleet.continuous_bundle import ContinuousBundle
+from meanfleet.errors import UserError
 from meanfleet.filtering import FilterModel
 from meanfleet.gaps import gap_text
 from meanfleet.loading import load_any, load_policies
@@ -35,6 +36,16 @@ def inspect_command(
     setup = None if config is None else Config.from_yaml(config)
     bundle = load_any(file) if setup is None else load_policies(file, setup)
     names = None if setup is None else setup.states
+    try:
+        with console.capture() as whole:  # all of it or nothing: certificates are whatever their maker wrote
+            _print(bundle, names, json)
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{file} is no valid policy bundle: its certificates lack or garble {reason}") from None
+    typer.echo(whole.get(), nl=False, color=True)
+
+
+def _print(bundle: PolicyBundle, names: tuple[str, ...] | None, json: bool) -> None:
     if isinstance(bundle, ContinuousBundle):
         described = describe(bundle) | describe_line(bundle)
         if json:

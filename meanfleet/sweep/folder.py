@@ -27,6 +27,7 @@ from .plan import SweepPlan
 from .units import Returns, as_json
 
 OPTIONS = "options.json"
+LEGIBLE = 500  # letters of an option that are shown
 
 
 class SweepFolder:
@@ -49,13 +50,15 @@ class SweepFolder:
             return
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             found = None
         if not isinstance(found, dict) or found.keys() != wanted.keys():
             raise UserError(f"{path} is damaged or of another version: choose another -o, or remove {self.out}")
         differing = next((key for key in wanted if found[key] != wanted[key]), None)
         if differing is not None:
-            change = "" if differing == "game" else f" ({found[differing]} there, {wanted[differing]} now)"
+            change = (
+                "" if differing == "game" else f" ({_short(found[differing])} there, {_short(wanted[differing])} now)"
+            )
             raise UserError(
                 f"{self.out} holds a sweep with another {differing}{change}: choose another with -o, or remove it"
             )
@@ -98,7 +101,7 @@ class SweepFolder:
             if found["checksum"] != _checksum(found["content"]) or found["content"]["policy"] != policy:
                 return {}
             return {int(seed): Estimate(**estimate) for seed, estimate in found["content"]["returns"].items()}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return {}
 
     def keep_returns(self, returns: Returns) -> None:
@@ -110,6 +113,11 @@ class SweepFolder:
 
     def _path(self, k: int, kind: str, remembers: bool = False) -> Path:
         return self.units / f"{'m' if remembers else 'k'}{k:04d}.{kind}"
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= LEGIBLE else f"{text[:LEGIBLE]}…"
 
 
 def _checksum(content: Any) -> str:

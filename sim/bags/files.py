@@ -193,13 +193,21 @@ def readable(path: Path, scratch: Path) -> tuple[Path, Counter[str]]:
 
     Raises:
         OSError: it cannot be read.
+        UserError: unpacked it would fill the disk.
     """
     damage: Counter[str] = Counter()
     target = scratch / (_stem(path) + storage_of(path))
     if is_packed(path):
         with open(path, "rb") as packed, open(target, "wb") as unpacked:
             try:
-                zstandard.ZstdDecompressor().copy_stream(packed, unpacked)
+                room = shutil.disk_usage(scratch).free // 2
+                for block in zstandard.ZstdDecompressor().read_to_iter(packed):
+                    room -= unpacked.write(block)
+                    if room < 0:
+                        raise UserError(
+                            f"{path} unpacks to more than half of what is free in {scratch.parent}: set TMPDIR to a "
+                            "larger disk, or see what it is with zstd --list"
+                        )
             except zstandard.ZstdError:  # what came before may be of use
                 damage["damaged packing"] += 1
     elif storage_of(path) == SQLITE and journals(path):

@@ -287,3 +287,51 @@ def test_a_prior_of_rows_by_priority_is_pooled_over_what_is_within_reach() -> No
     seen = transition_weights(counts, prior, graph)
     assert seen[0, 1, 0] == pytest.approx(1.5 * (np.eye(5)[1] * 4 + within[0, 0]) / 5.5)
     assert seen[0, 0, 0] == pytest.approx(seen[0, 1, 0] + 4 * np.eye(5)[1])
+
+
+# --- numbers as they come in
+
+
+def law(*row: Any, dtype: Any = np.float64) -> dict[str, Any]:
+    """Arrays of a game with this row everywhere in P_g."""
+    rest = {"P_l": np.ones((1, 3, 1, 1)), "r_g": np.ones((3, 2)), "r_l": np.zeros((1, 3, 1)), "discount": 0.9}
+    return rest | {"P_g": np.tile(np.array(row, dtype=dtype), (3, 2, 1))}
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_rows_are_accepted_within_the_rounding_of_their_type(dtype: Any) -> None:
+    third = dtype(1) / dtype(3)
+    game = Game.from_arrays(law(third, third, third, dtype=dtype))
+    assert np.abs(game.P_g.sum(axis=-1) - 1).max() <= 3e-16 * 3
+    off = law(third + 4 * np.finfo(dtype).eps, third, third, dtype=dtype)
+    with pytest.raises(GameError, match=r"expected 1: .*P_g / P_g\.sum\(-1, keepdims=True\)"):
+        Game.from_arrays(off if dtype is not np.float64 else law(third + 1e-8, third, third))
+
+
+def test_what_is_left_of_1_may_be_below_0_by_rounding() -> None:
+    row = (0.9, 0.1, 1 - 0.9 - 0.1)
+    assert row[2] < 0
+    game = Game.from_arrays(law(*row))
+    assert game.P_g.min() == 0
+    with pytest.raises(GameError, match="negative"):
+        Game.from_arrays(law(0.9, 0.1 + 1e-12, -1e-12))
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (np.full((3, 2, 3), 1 / 3 + 1j), r"complex numbers: give its real part, P_g\.real"),
+        (np.ma.masked_less(np.full((3, 2, 3), 1 / 3), 0), r"masked array: give plain numbers, P_g\.filled"),
+        (np.full((3, 2, 3), "0.333"), "not an array of numbers"),
+        (np.full((3, 2, 3), 1 / 3).astype(object), "not an array of numbers"),
+    ],
+)
+def test_numbers_that_would_lose_something_are_refused(value: Any, words: str) -> None:
+    with pytest.raises(GameError, match=words):
+        Game.from_arrays(law(0, 0, 1) | {"P_g": value})
+
+
+@pytest.mark.parametrize("discount", [np.array([0.5, 0.5]), 0.5 + 0j, "0.5", None])
+def test_a_discount_is_one_number(discount: Any) -> None:
+    with pytest.raises(GameError, match="discount"):
+        Game.from_arrays(law(0, 0, 1) | {"discount": discount})
