@@ -99,3 +99,14 @@ def test_the_command_writes_figures_tables_and_json(tmp_path: Path) -> None:
     last = {row["parameter"]: row for row in rows[-16:]}
     assert float(last["Q1[3,1]"]["low"]) <= float(last["Q1[3,1]"]["mean"]) <= float(last["Q1[3,1]"]["high"])
     assert found["ode"]["end"]["Q1[3,1]"] == float(last["Q1[3,1]"]["ode"])
+
+
+PLAYERS = [{"alpha": 0.1, "tau": 0.5, "epsilon": 0.1, "start": start} for start in (30, [22, 20])]
+
+
+def test_without_guesses_fixed_points_are_searched_from_a_path_that_has_not_come_to_rest(tmp_path: Path) -> None:
+    """The path's time is over before it comes to rest; the search from its end finds a point all the same."""
+    path = written(tmp_path, QUICK | {"settle": 30_000, "guesses": 0, "runs": 2, "players": PLAYERS})
+    found = conduct(load(path))
+    assert [followed.ending for followed in found.followed] == ["duration"]
+    assert found.points
