@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -254,14 +255,17 @@ class Game:
         return cls.from_config(Config.from_yaml(path))
 
     @classmethod
-    def from_config(cls, config: Any) -> Game:
-        """Build the game of a `meanfleet.config.Config`; files it names are relative to it."""
-        from .warehouse import warehouse_game
+    def from_config(cls, config: Any, law: Callable[[FloatArray], FloatArray] | None = None) -> Game:
+        """Build the game of a `meanfleet.config.Config`; files it names are relative to it.
+
+        `law` makes counted transitions of their Dirichlet weights; None: their mean.
+        """
+        from .warehouse import mean_law, warehouse_game
 
         config.require_zones("the game to solve is one of zones")
         if config.game.file is not None:
             return cls.from_npz(Path(config.source).parent / config.game.file)._on_graph_of(config)
-        return warehouse_game(config)
+        return warehouse_game(config, law or mean_law)
 
     def _on_graph_of(self, config: Any) -> Game:
         """The same game on the graph that a configuration has; one without `graph:` leaves the game as it is."""

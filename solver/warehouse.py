@@ -6,7 +6,7 @@ changes: a robot stays, goes where it meant to, is drawn to the priority, or is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,21 +19,31 @@ from meanfleet.zone_graph import STAY, ZoneGraph
 from .game import FloatArray, Game, GameError
 from .types import typed_game, weighed
 
+Law = Callable[[FloatArray], FloatArray]  # Dirichlet weights [..., outcome] to probabilities
 RING_REWARD = (0.0, 0.5, -0.3)  # of the paper's moves: stay, next, previous
 
 
-def warehouse_game(config: Config) -> Game:
-    """The game of a configuration, on its ring or graph of zones; with types of robots, over (type, zone)."""
+def mean_law(weights: FloatArray) -> FloatArray:
+    """Mean of Dirichlet laws with these weights; rows without weight are 0."""
+    total = weights.sum(axis=-1, keepdims=True)
+    return np.asarray(np.divide(weights, total, out=np.zeros_like(weights), where=total > 0))
+
+
+def warehouse_game(config: Config, law: Law = mean_law) -> Game:
+    """The game of a configuration, on its ring or graph of zones; with types of robots, over (type, zone).
+
+    `law` makes counted transitions of their weights.
+    """
     if config.types:
-        return game_of_types([warehouse_game(config.of_type(name)) for name in config.types], config)
+        return game_of_types([warehouse_game(config.of_type(name), law) for name in config.types], config)
     zones, game, graph = len(config.zones), config.game, config.zone_graph
     if isinstance(game.P_l, CountedTransition):
         counts = read_counts(Path(config.source).parent / game.P_l.counted, config)
-        local = counted_transition(counts, game.P_l.prior, graph)
+        local = counted_transition(counts, game.P_l.prior, graph, law)
     else:
         local = local_transition(graph, game.P_l)
     return Game(
-        P_g=_steering(config),
+        P_g=_steering(config, law),
         P_l=local,
         r_g=np.full((zones, zones), game.r_g),
         r_l=local_reward(graph, config.zones, game.r_l),
@@ -65,16 +75,16 @@ def local_transition(graph: ZoneGraph, spec: LocalTransition) -> FloatArray:
     return _softmax(logits)
 
 
-def _steering(config: Config) -> FloatArray:
+def _steering(config: Config, law: Law) -> FloatArray:
     """P_g by its logits (MATH §1), or counted."""
     zones, spec = len(config.zones), config.game.P_g
     if isinstance(spec, CountedTransition):
-        return counted_steering(read_steering(Path(config.source).parent / spec.counted, config), spec.prior)
+        return counted_steering(read_steering(Path(config.source).parent / spec.counted, config), spec.prior, law)
     eye = np.eye(zones)
     return _softmax(spec.base + spec.target * eye[None, :, :] + spec.stay * eye[:, None, :])
 
 
-def counted_transition(counts: NDArray[np.int64], prior: float, graph: ZoneGraph) -> FloatArray:
+def counted_transition(counts: NDArray[np.int64], prior: float, graph: ZoneGraph, law: Law = mean_law) -> FloatArray:
     """P_l [z, s_g, a, z'] from counts [z, a, z'] or [z, s_g, a, z']: rows of `transition_weights`, normalised.
 
     Rows of moves that a zone does not have are 0.
@@ -86,8 +96,8 @@ def counted_transition(counts: NDArray[np.int64], prior: float, graph: ZoneGraph
     if empty.any():
         zone, *_, move, _ = np.argwhere(empty)[0].tolist()
         raise GameError(f"P_l: zone {zone} was never counted under move {move}: count longer or set game.P_l.prior")
-    law = np.divide(weights, total, out=np.zeros_like(weights), where=np.broadcast_to(has, weights.shape))
-    return np.repeat(law[:, None], len(counts), axis=1) if counts.ndim == 3 else law
+    rows = np.where(has, law(weights), 0.0)
+    return np.repeat(rows[:, None], len(counts), axis=1) if counts.ndim == 3 else rows
 
 
 def transition_weights(counts: NDArray[np.int64], prior: float, graph: ZoneGraph) -> FloatArray:
@@ -115,14 +125,14 @@ def by_row(graph: ZoneGraph, counts: NDArray[np.int64]) -> NDArray[np.bool_]:
     return np.broadcast_to(allowed, counts.shape[:-1])
 
 
-def counted_steering(counts: NDArray[np.int64], prior: float) -> FloatArray:
+def counted_steering(counts: NDArray[np.int64], prior: float, law: Law = mean_law) -> FloatArray:
     """P_g [s_g, a_g, s_g'] from counts, with `prior` added to holding s_g and to reaching a_g."""
     weights = steering_weights(counts, prior)
     total = weights.sum(axis=-1, keepdims=True)
     if (total == 0).any():
         s, a, _ = np.argwhere(total == 0)[0].tolist()
         raise GameError(f"P_g: priority {s} was never counted under dispatch {a}: count longer or set game.P_g.prior")
-    return np.asarray(weights / total)
+    return np.asarray(law(weights))
 
 
 def steering_weights(counts: NDArray[np.int64], prior: float) -> FloatArray:

@@ -52,6 +52,7 @@ def replay_command(
     from meanfleet.sim.replay.reenact import reenact
     from meanfleet.sim.replay.results import write_results
     from meanfleet.sim.replay.sweep import Options, replay
+    from meanfleet.sim.replay.worlds import WORLDS, drawn_games
     from meanfleet.solver import Game
 
     names = tuple(dict.fromkeys(name.strip() for name in observer.split(",")))
@@ -60,14 +61,17 @@ def replay_command(
     setup.require_zones("meanfleet replay takes zones")
     bundle = PolicyBundle.load(policy)
     bundle.require_graph(setup.state_graph, len(setup.zones))
-    model = None if game is None else Game.from_yaml(game)
+    fitted = None if game is None else Config.from_yaml(game)
+    model = None if fitted is None else Game.from_config(fitted)
+    drawn = () if fitted is None or not rollouts else drawn_games(fitted, WORLDS, seed)
     writable_folder(out)
     began = time.monotonic()
     log = over_states(read_bag(bag, setup, topic, message, robots, namespace, json), setup)
     if n is None and not robots:
         doubt_types(log, setup)
     with bar("replaying", None, json) as advance:
-        result = replay(log, bundle, options, model, lambda done, total, note: advance(note=f"{done}/{total} {note}"))
+        note = lambda done, total, what: advance(note=f"{done}/{total} {what}")  # noqa: E731
+        result = replay(log, bundle, options, model, note, drawn)
     if log.ticks:
         result.summary["reenacted"] = _reenacted(reenact, log, bundle, kinds_by_name(setup))
     paths = write_results(result, out)

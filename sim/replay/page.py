@@ -147,8 +147,10 @@ def _limits(summary: dict[str, Any]) -> str:
         "interpolated. If its model of the robots is wrong, so are they: fit a game to the bag (meanfleet fit) and "
         "replay with --game.",
         f"Intervals are for mean losses of dispatchers like this one ({options['seeds']} draws of robots averaged), "
-        f"over other times of the same fleet: bootstrap over blocks of {blocks[0]} to {blocks[-1]} ticks. Below "
-        "about 100 ticks, or where ticks hang together for long, they are too narrow by up to a fifth.",
+        f"over other times of the same fleet, in blocks of {blocks[0]} to {blocks[-1]} ticks. A loss that is rare in "
+        "the bag, or never occurred, is bounded by the largest there could be, in about 3 of as many blocks as the bag "
+        "has. A wide interval says that the bag is too short to tell.",
+        _open(summary),
         "Robots are drawn with equal chances, whatever the dispatcher's sampling design.",
         "A robot whose zone is unknown at a tick is taken not to have answered, and another is asked in its place.",
         "Bytes are the payload of the zone messages; headers of the transport and discovery come on top.",
@@ -163,6 +165,17 @@ def _limits(summary: dict[str, Any]) -> str:
         count = _counted(bag["priorities_assumed"], "tick")
         limits.insert(1, f"The priority of {count} was not recorded: there the one before is taken.")
     return "<ul>" + "".join(f"<li>{escape(limit)}</li>" for limit in limits) + "</ul>"
+
+
+def _open(summary: dict[str, Any]) -> str:
+    """What the rollouts' intervals include."""
+    whole = summary["whole"]
+    if "rollouts" not in whole:
+        return "No rollouts were done."
+    said = f"Intervals in rollouts include their chance and that of the bag: {whole['worlds']} draws of its blocks"
+    if whole["draws"] > 1:
+        return f"{said}, and as many of the transitions by what the fit counted."
+    return f"{said}. The game they follow is taken as exact: it holds no counts that say how well it is known."
 
 
 def _identity(summary: dict[str, Any]) -> str:

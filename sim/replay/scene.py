@@ -7,6 +7,7 @@ true distribution. Q_κ is also what a decision is rated by: regret = max_a Q_κ
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from meanfleet.solver.fleet.derived import reference
 from meanfleet.solver.interpolation import interpolate
 
 from ..bags.log import UNKNOWN, FleetLog
+from .bootstrap import block_length
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -56,6 +58,19 @@ class Scene:
     def worth(self) -> float:
         """Mean over ticks of max_a Q_κ: discounted return that the whole-fleet dispatcher expects."""
         return float(self.values[self.compared].max(axis=1).mean())
+
+    @property
+    def largest_regret(self) -> float:
+        """The most that one decision can lose by Q_κ, wherever the fleet is."""
+        return float((self.model.q.max(axis=-1) - self.model.q.min(axis=-1)).max())
+
+    @cached_property
+    def memory(self) -> int:
+        """For how many ticks the fleet hangs together: the longest block length of a zone's share or a priority."""
+        known = self.counts[self.compared]
+        shares = (known / known.sum(axis=1, keepdims=True)).T
+        steered = [self.priority[self.compared] == s for s in np.unique(self.priority)]
+        return max(block_length(np.asarray(series, dtype=np.float64))[0] for series in (*shares, *steered))
 
     def regret(self, dispatch: IntArray) -> FloatArray:
         """max_a Q_κ − Q_κ of dispatches [seed, tick], float64 [seed, tick], never negative."""

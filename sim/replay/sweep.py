@@ -14,7 +14,7 @@ from meanfleet.errors import UserError
 from meanfleet.solver import Game
 
 from ..bags.log import UNKNOWN, FleetLog
-from .bootstrap import block_band
+from .bootstrap import block_band, block_length
 from .counterfactual import Counterfactual
 from .resampling import OBSERVERS, Resampled, resample
 from .scene import Scene, scene_of
@@ -51,9 +51,9 @@ class Options:
             raise UserError(f"observer {unknown!r} cannot be replayed: choose from {', '.join(OBSERVERS)}")
         if not self.tolerance > 0:
             raise UserError(f"tolerance {self.tolerance:g}: expected a share above 0, such as 0.02")
-        if self.rollouts == 1 or self.rollouts < 0 or self.seeds < 1:
+        if 0 < self.rollouts < 4 or self.rollouts < 0 or self.seeds < 1:
             raise UserError(
-                f"{self.seeds} seeds, {self.rollouts} rollouts: expected at least 1 seed and 0 or 2 rollouts"
+                f"{self.seeds} seeds, {self.rollouts} rollouts: expected at least 1 seed and 0 or 4 rollouts"
             )
 
 
@@ -122,7 +122,12 @@ def left_out(bundle: PolicyBundle, robots: int, options: Options) -> list[str]:
 
 
 def replay(
-    log: FleetLog, bundle: PolicyBundle, options: Options, game: Game | None = None, progress: Progress | None = None
+    log: FleetLog,
+    bundle: PolicyBundle,
+    options: Options,
+    game: Game | None = None,
+    progress: Progress | None = None,
+    drawn: Sequence[Game] = (),
 ) -> Replay:
     """Poll the recorded fleet again, for every k and observer.
 
@@ -132,6 +137,7 @@ def replay(
         options: what to replay.
         game: what counterfactual rollouts follow; None: the bundle's own game.
         progress: called with units done, units in all, and what is being done.
+        drawn: draws of that game from what its fit leaves open, see `worlds.drawn_games`; empty: it is taken as exact.
 
     Raises:
         UserError: bag, policy and options do not fit each other.
@@ -141,7 +147,7 @@ def replay(
     world = None
     if options.rollouts:
         most = max(k for _, k in pairs)
-        world = Counterfactual(scene, bundle, game or bundle.game, options.rollouts, options.seed, most)
+        world = Counterfactual(scene, bundle, game or bundle.game, options.rollouts, options.seed, most, drawn)
     total = len(pairs) + (world is not None)
     whole = None if world is None else world.whole()
     runs, curve = [], []
@@ -149,11 +155,11 @@ def replay(
         if progress is not None:
             progress(done + (world is not None), total, f"{observer}, k = {k}")
         run = resample(scene, bundle, k, observer, range(options.seed, options.seed + options.seeds))
-        point = _point(scene, log, run, bundle.game.discount, options.seed)
+        point = _point(scene, log, run, bundle.game.discount)
         if world is not None and whole is not None:
             loss = world.loss(whole, world.returns(k, observer))
             scale = abs(float(whole.mean()))
-            point["rollouts"] = loss.as_dict() | {"low": loss.interval[0], "high": loss.interval[1]}
+            point["rollouts"] = loss.as_dict()
             point["rollouts_share"] = {key: _share(point["rollouts"][key], scale) for key in ("mean", "low", "high")}
         runs.append(run)
         curve.append(point)
@@ -161,19 +167,19 @@ def replay(
     return Replay(scene, tuple(runs), _summary(log, scene, bundle, options, game, world, whole, curve, choice))
 
 
-def _point(scene: Scene, log: FleetLog, run: Resampled, discount: float, seed: int) -> dict[str, Any]:
+def _point(scene: Scene, log: FleetLog, run: Resampled, discount: float) -> dict[str, Any]:
     """Measures of one observer and k, each a mean over ticks of the seeds' means."""
     on = scene.compared
     series = {
-        "agreement": (run.dispatch == scene.dispatch).mean(axis=0)[on],
-        "distance": run.distance.mean(axis=0)[on],
-        "regret": scene.regret(run.dispatch).mean(axis=0)[on],
+        "agreement": ((run.dispatch == scene.dispatch).mean(axis=0)[on], 1.0),
+        "distance": (run.distance.mean(axis=0)[on], 1.0),
+        "regret": (scene.regret(run.dispatch).mean(axis=0)[on], scene.largest_regret),
     }
+    memory = max(scene.memory, block_length(series["distance"][0])[0])  # of the fleet, and of what is believed of it
     point: dict[str, Any] = {"observer": run.observer, "k": run.k}
-    for name, values in series.items():
-        measured, block = block_band(values, seed)
-        low, high = max(measured.low, 0.0), measured.high if name == "regret" else min(measured.high, 1.0)
-        point[name] = asdict(measured) | {"low": low, "high": high, "block": block}
+    for name, (values, most) in series.items():
+        measured, block = block_band(values, low=0.0, high=most, memory=memory)
+        point[name] = asdict(measured) | {"block": block}
     scale = (1 - discount) * abs(scene.worth)
     point["regret_share"] = {key: _share(point["regret"][key], scale) for key in ("mean", "low", "high")}
     size = HEADER + _mean_name(log)
@@ -251,5 +257,7 @@ def _summary(
             "starts": world.states,
             "game": world.game.digest,
             "fitted": game is not None,
+            "draws": len({drawn.digest for drawn in world.drawn}) or 1,
+            "worlds": world.worlds,
         }
     return summary

@@ -36,7 +36,7 @@ def recommend(curve: Sequence[dict[str, Any]], tolerance: float) -> Choice:
         return Choice(
             None,
             None,
-            f"no k tried is certain to lose at most {tolerance:.1%}: {best['observer']} with k = {best['k']} comes "
+            f"no k tried is shown to lose at most {tolerance:.1%}: {best['observer']} with k = {best['k']} comes "
             f"closest, with {_losses(best)}; try a larger k, a longer bag or a wider tolerance",
         )
     order = {"memoryless": 0}
@@ -45,7 +45,7 @@ def recommend(curve: Sequence[dict[str, Any]], tolerance: float) -> Choice:
     below = [p for p in curve if p["observer"] == chosen["observer"] and p["k"] < chosen["k"]]
     if below:
         smaller = max(below, key=lambda point: point["k"])
-        reason += f"; k = {smaller['k']} may lose {upper(smaller):.1%}"
+        reason += f"; k = {smaller['k']} {_why_not(smaller, tolerance)}"
     else:
         reason += "; no smaller k was tried"
     return Choice(chosen["k"], chosen["observer"], reason)
@@ -54,6 +54,12 @@ def recommend(curve: Sequence[dict[str, Any]], tolerance: float) -> Choice:
 def upper(point: dict[str, Any]) -> float:
     """Largest upper end of a point's losses, as a share of the whole fleet's worth."""
     return max(float(point[name]["high"]) for name in MEASURES if name in point)
+
+
+def _why_not(point: dict[str, Any], tolerance: float) -> str:
+    """Whether a k loses more than the tolerance, or is not shown to lose less."""
+    surely = any(point[name]["low"] > tolerance for name in MEASURES if name in point)
+    return f"loses more (up to {upper(point):.1%})" if surely else f"may lose {upper(point):.1%}"
 
 
 def _losses(point: dict[str, Any]) -> str:

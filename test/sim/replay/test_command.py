@@ -149,6 +149,8 @@ def test_a_fitted_game_is_solved_and_rolled_out(folder: Path) -> None:
     summary = json.loads(
         meanfleet(folder, "replay", "dirichlet", *REPLAY, "--game", "fit/game.yaml", "--out", "out", "--json")
     )
+    assert (summary["whole"]["worlds"], summary["whole"]["draws"]) == (20, 20)
+    assert "20 draws of its blocks, and as many of the transitions" in (folder / "out" / "report.html").read_text()
     assert summary["whole"]["game"] == known["game"]
     assert summary["whole"]["fitted"]
 

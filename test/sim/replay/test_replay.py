@@ -28,7 +28,7 @@ from naive.surrogate import random_arrays
 
 BUNDLE = bundle()
 LOG = recorded(30, 120, 5, silent=0.1)
-OPTIONS = Options((1, 2, 5, 12), seeds=30, rollouts=500)
+OPTIONS = Options((1, 2, 5, 12), seeds=30, rollouts=500, tolerance=0.1)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_rollouts_start_where_the_fleet_was_and_are_paired(found: Replay) -> Non
     world = Counterfactual(scene, BUNDLE, GAME, 250, 3, 12)
     enough = scene.counts.sum(axis=1) >= 12
     states = {(int(s), *c) for s, c in zip(scene.priority[enough], scene.counts[enough].tolist(), strict=True)}
-    priority, counts = world._fleet(5).starts(200, np.random.default_rng(0))
+    priority, counts = world._fleet(0, 5).starts(200, np.random.default_rng(0))
     assert {(int(s), *c) for s, c in zip(priority, counts.tolist(), strict=True)} <= states
     whole = world.whole()
     loss = world.loss(whole, world.returns(12, "dirichlet"))
@@ -152,6 +152,24 @@ def test_no_smaller_k_would_do(points: list[tuple[str, int, float, float]], tole
     choice = recommend(curve, tolerance)
     within = [one["k"] for one in curve if upper(one) <= tolerance]
     assert choice.k == min(within, default=None)
+
+
+def test_a_loss_that_never_occurred_is_shown_small_by_a_long_bag_alone() -> None:
+    """The upper end is that of blocks without a loss, at the largest loss that the game has."""
+    options = Options((2,), seeds=5, rollouts=0, observers=("memoryless",))
+    for ticks, k in ((120, None), (1500, 2)):
+        result = replay(recorded(12, ticks, 5), BUNDLE, options)
+        regret = result.summary["curve"][0]["regret"]
+        assert (regret["mean"], regret["low"]) == (0.0, 0.0)
+        blocks = ticks // regret["block"]
+        assert regret["high"] == pytest.approx(result.scene.largest_regret * (1 - 0.05 ** (1 / blocks)), rel=0.1)
+        assert result.summary["verdict"]["k"] == k
+
+
+def test_a_smaller_k_that_surely_loses_more_is_said_to() -> None:
+    curve = curve_of(("memoryless", 1, 0.3, 0.3), ("memoryless", 5, 0.01, 0.01))
+    curve[0]["regret_share"]["low"] = 0.1
+    assert "k = 1 loses more (up to 30.0%)" in recommend(curve, 0.02).reason
 
 
 # --- files
