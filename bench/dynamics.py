@@ -2,8 +2,8 @@
 
     python bench/dynamics.py [--quick] [--json FILE]
 
-The prisoner's dilemma of arXiv 2506.21079 (MATH §9), compiled beforehand, one thread; medians of 20 with the least and
-greatest. The authors' code took 4.1 s for the ODE and 3.8 s for 10 × 1000 steps.
+The prisoner's dilemma of arXiv 2506.21079 (math.md §9), compiled beforehand, one thread; medians of 20 with the least
+and greatest. The authors' code took 4.1 s for the ODE and 3.8 s for 10 × 1000 steps.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ class GlobalTransition(Section):
 
 
 class LocalTransition(Section):
-    """P_l = softmax over s' of base + stay·1[s'=z] + move·1[s'=δ(z, a), a≠stay] + priority·1[s'=s_g] (MATH §1).
+    """P_l = softmax over s' of base + stay·1[s'=z] + move·1[s'=δ(z, a), a≠stay] + priority·1[s'=s_g] (math.md §1).
 
     δ(z, a) is the zone that the move leads to: on a ring z + (0, +1, −1)[a].
     """

@@ -14,7 +14,7 @@ STARTS = 1000
 
 
 class LearnerConfig(Section):
-    """One player's learner (MATH §9)."""
+    """One player's learner (math.md §9)."""
 
     rule: Literal["q", "sarsa", "counterfactual", "policy_gradient"] = Field("q", description="how it learns")
     alpha: Positive = Field(0.01, description="step size per step")

@@ -1,4 +1,4 @@
-"""Deciding on a belief about the whole fleet instead of this tick's samples alone (MATH §7).
+"""Deciding on a belief about the whole fleet instead of this tick's samples alone (math.md §7).
 
 The belief is a Dirichlet law with weights α per zone. A system of κ ≥ k robots that are all seen says what each
 dispatch is worth; it is asked at the fleet the belief points to. numpy alone, because dispatchers decide with it.

@@ -1,4 +1,4 @@
-"""Zones and the ways between them: which zone every move leads to (MATH §1), on a ring or on any directed graph.
+"""Zones and the ways between them: which zone every move leads to (math.md §1), on a ring or on any directed graph.
 
 Move 0 stays, move j goes to the j-th neighbour of the zone the robot is in. Zones may have different numbers of
 neighbours, so zones may have different sets of moves: arrays over moves are as long as the largest set, and what a zone

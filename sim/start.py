@@ -12,7 +12,7 @@ from meanfleet.solver.types import draw_shares
 
 
 def start_zones(game: Game, n: int, seed: int, kinds: Sequence[int] = ()) -> NDArray[np.int64]:
-    """Zones of n robots drawn i.i.d. from p ~ Dirichlet(start_concentration), int64 [robot] (MATH §1).
+    """Zones of n robots drawn i.i.d. from p ~ Dirichlet(start_concentration), int64 [robot] (math.md §1).
 
     With several types each type has a p of its own; `kinds` [robot] are the robots' types.
     """

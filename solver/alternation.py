@@ -1,4 +1,4 @@
-"""Alternating best responses with UPDATE (MATH §5).
+"""Alternating best responses with UPDATE (math.md §5).
 
 Both players share the reward, so J is a potential: every accepted response raises it, and when neither player finds an
 improvement the pair is an approximate Nash equilibrium. UPDATE compares value intervals: statewise for the dispatcher,

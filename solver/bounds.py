@@ -1,4 +1,4 @@
-"""Iterating a Bellman operator until its fixed point is known to a stated width (MATH §2).
+"""Iterating a Bellman operator until its fixed point is known to a stated width (math.md §2).
 
 For any V with d = T V − V, the fixed point V* of a γ-contraction that commutes with constants obeys, everywhere,
 

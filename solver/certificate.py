@@ -1,4 +1,4 @@
-"""What a returned pair is worth and how far it can be from an equilibrium (MATH §5), in the k-robot system."""
+"""What a returned pair is worth and how far it can be from an equilibrium (math.md §5), in the k-robot system."""
 
 from __future__ import annotations
 

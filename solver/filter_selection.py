@@ -1,4 +1,4 @@
-"""How a dispatcher that remembers runs n robots best: κ, ρ per k, and how Q_κ is asked (MATH §7).
+"""How a dispatcher that remembers runs n robots best: κ, ρ per k, and how Q_κ is asked (math.md §7).
 
 All by rollouts under common random numbers. κ, or half of it, is settled at the largest k, where decisions are finest;
 ρ at every k; whether to ask Q_κ at the nearest histogram too. The posterior mean costs a sum over all histograms of

@@ -1,4 +1,4 @@
-"""The game (MATH §1): one dispatcher, many identical robots, finite sets, common reward.
+"""The game (math.md §1): one dispatcher, many identical robots, finite sets, common reward.
 
 s_g(t+1) ~ P_g[s_g, a_g, ·]        s_i(t+1) ~ P_l[s_i, s_g, a_i, ·]
 r(t) = r_g[s_g, a_g] + (1/n) Σ_i r_l[s_i, s_g, a_i]        J = E Σ_t γ^t r(t)

@@ -1,4 +1,4 @@
-"""G-LEARN: the dispatcher's best response to a fixed π_l in the k-robot system (MATH §2).
+"""G-LEARN: the dispatcher's best response to a fixed π_l in the k-robot system (math.md §2).
 
 Exact: value iteration with proven bounds. The paper's empirical operator is in `sampled`.
 """

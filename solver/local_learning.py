@@ -1,4 +1,4 @@
-"""L-LEARN: the best shared π_l(a|z, s_g) against a fixed dispatch table, in the restricted class (MATH §4).
+"""L-LEARN: the best shared π_l(a|z, s_g) against a fixed dispatch table, in the restricted class (math.md §4).
 
 With V the pair's value and d its discounted occupancy, the derivative of J in each cell is exact:
 

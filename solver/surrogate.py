@@ -1,4 +1,4 @@
-"""The k-robot system (MATH §2): the game with n = k, whose state (s_g, histogram of k robots) is fully observed.
+"""The k-robot system (math.md §2): the game with n = k, whose state (s_g, histogram of k robots) is fully observed.
 
 For a fixed π_l the robots are averaged out,
 

@@ -1,4 +1,4 @@
-"""The tuple parameterization: the k-robot system over ordered states (z_1, …, z_k), |S_l|^k of them (MATH §2).
+"""The tuple parameterization: the k-robot system over ordered states (z_1, …, z_k), |S_l|^k of them (math.md §2).
 
 Robots are exchangeable, so the fixed point is that of the histograms, which are never more: C(k+|S_l|−1, |S_l|−1).
 It is there by name, as the paper has it and as an oracle. Tuples are numbered with the first robot as the leading

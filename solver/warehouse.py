@@ -1,4 +1,4 @@
-"""The paper's warehouse (arXiv 2603.03759, Appendix G.1; MATH §1), on its ring or on any graph of zones.
+"""The paper's warehouse (arXiv 2603.03759, Appendix G.1; math.md §1), on its ring or on any graph of zones.
 
 On a graph, δ(a) is the zone that the move leads to, the distance is that of the shortest way there, and nothing else
 changes: a robot stays, goes where it meant to, is drawn to the priority, or is anywhere, by the same logits.
@@ -63,7 +63,7 @@ def game_of_types(games: Sequence[Game], config: Config) -> Game:
 
 
 def local_transition(graph: ZoneGraph, spec: LocalTransition) -> FloatArray:
-    """P_l[z, s_g, a, z'] as the softmax of its logits (MATH §1); a move that a zone does not have is as staying."""
+    """P_l[z, s_g, a, z'] as the softmax of its logits (math.md §1); a move that a zone does not have is as staying."""
     zones = graph.zones
     logits = np.full((zones, zones, graph.moves, zones), spec.base)
     for zone in range(zones):
@@ -76,7 +76,7 @@ def local_transition(graph: ZoneGraph, spec: LocalTransition) -> FloatArray:
 
 
 def _steering(config: Config, law: Law) -> FloatArray:
-    """P_g by its logits (MATH §1), or counted."""
+    """P_g by its logits (math.md §1), or counted."""
     zones, spec = len(config.zones), config.game.P_g
     if isinstance(spec, CountedTransition):
         return counted_steering(read_steering(Path(config.source).parent / spec.counted, config), spec.prior, law)
@@ -142,7 +142,7 @@ def steering_weights(counts: NDArray[np.int64], prior: float) -> FloatArray:
 
 
 def local_reward(graph: ZoneGraph, names: Sequence[str], spec: LocalReward) -> FloatArray:
-    """r_l[z, s_g, a]: most in the priority zone, falling with the moves of the shortest way there (MATH §1)."""
+    """r_l[z, s_g, a]: most in the priority zone, falling with the moves of the shortest way there (math.md §1)."""
     distance = graph.distance
     place = np.where(distance == 0, spec.same_zone, spec.other_zone / (1 + distance))
     return np.asarray(place[:, :, None] + _move_reward(graph, names, spec.move)[:, None, :], dtype=np.float64)

@@ -20,6 +20,7 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"!?\[[^\]]*\]\((?!https?:|#)([^)#\s]+)(?:#[^)]*)?\)")
 CODE = re.compile(r"`([^`\n]+)`")
 FOLDERS = [path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith((".", "out"))]
+CODE_AND_PAGES = (".py", ".md", ".yaml")
 ROS_PARAMETER = re.compile(r"-p (\w+):=")
 
 sys.path.insert(0, str(ROOT / "docs"))
@@ -193,3 +194,14 @@ def test_prose_of_docstrings_means_itself_in_markdown() -> None:
     assert markdown.prose("<robot>/zone, a|b, k*, _x_, [m], `P_l[a|b]`") == (
         "\\<robot\\>/zone, a\\|b, k\\*, \\_x\\_, \\[m\\], `P_l[a\\|b]`"
     )
+
+
+def test_sections_of_the_mathematics_that_the_code_names_are_there() -> None:
+    there = set(re.findall(r"^## §(\d+) ", (ROOT / "docs" / "math.md").read_text(encoding="utf-8"), re.MULTILINE))
+    named: dict[str, str] = {}
+    folders = ("meanfleet", "solver", "sim", "dispatcher_node", "robot_node", "test", "bench", "config", "docs")
+    for path in (path for folder in folders for path in (ROOT / folder).rglob("*") if path.suffix in CODE_AND_PAGES):
+        for list_ in re.findall(r"math\.md ((?:§\d+(?:, )?)+)", path.read_text(encoding="utf-8")):
+            named |= dict.fromkeys(re.findall(r"\d+", list_), names(path))
+    assert len(named) >= 9
+    assert {number: path for number, path in named.items() if number not in there} == {}

@@ -1,4 +1,4 @@
-"""A Dirichlet belief that is predicted with the model and forgets by ρ (MATH §7).
+"""A Dirichlet belief that is predicted with the model and forgets by ρ (math.md §7).
 
     update     α ← α + histogram of the samples
     predict    α ← ρ · α P̃[s_g]

@@ -116,7 +116,7 @@ def belief_of(observer: Observer) -> Belief:
 
 
 def fleet_step(game: Game, local_policy: FloatArray) -> FloatArray:
-    """P̃[s_g][z, z'] = Σ_a π_l(a|z, s_g) P_l(z'|z, s_g, a), float64 [s_g, z, z'] (MATH §2)."""
+    """P̃[s_g][z, z'] = Σ_a π_l(a|z, s_g) P_l(z'|z, s_g, a), float64 [s_g, z, z'] (math.md §2)."""
     return np.asarray(np.einsum("zsa,zsay->szy", local_policy, game.P_l))
 
 

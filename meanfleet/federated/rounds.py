@@ -1,4 +1,4 @@
-"""Rounds of federated optimization, in the order of the game (MATH §1).
+"""Rounds of federated optimization, in the order of the game (math.md §1).
 
 In round t the model w and the broadcast s_g are known to all. A client's state is the level of its loss at w. The k
 queried clients tell their level and upload their update: gradient steps from w as their move says. The server takes

@@ -1,1 +1,1 @@
-"""L-LEARN's chained MDPs (MATH §4): their environments, UCFH on them, and the upper bounds they prove."""
+"""L-LEARN's chained MDPs (math.md §4): their environments, UCFH on them, and the upper bounds they prove."""

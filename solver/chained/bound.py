@@ -1,4 +1,4 @@
-"""Upper bounds of J by robots that see and coordinate everything (MATH §5).
+"""Upper bounds of J by robots that see and coordinate everything (math.md §5).
 
 Against a fixed dispatch table no behaviour of the robots, however much it remembers, sees or coordinates, earns more
 than the best policy of a relaxation in which the full state (s_g, μ) is known and robots of one zone are free to move
@@ -11,8 +11,8 @@ differently. Two of them, with (T V)(s_g, μ) = r_g(s_g, a_g) + W(μ; s_g, a_g) 
       W(0, h; s_g, a_g) = γ Σ_s' P_g(s'|s_g, a_g) V(s', h)
       W(ν, h; s_g, a_g) = max_a [ r_l(z, s_g, a)/k + Σ_z' P_l(z'|z, s_g, a) W(ν − e_z, h + e_z'; s_g, a_g) ]
 
-The chained MDP of MATH §4 also shows the robots the pending s_g' before they move. No robot of the game sees it, so it
-is averaged out where the tick ends: the same cost, a smaller bound.
+The chained MDP of math.md §4 also shows the robots the pending s_g' before they move. No robot of the game sees it, so
+it is averaged out where the tick ends: the same cost, a smaller bound.
 
 With a_g maximised too, T bounds what any pair earns together; and because robots are exchangeable, κ of them drawn at
 random earn on average what the fleet earns, so the bound of κ robots holds for every fleet of k ≥ κ.

@@ -1,4 +1,4 @@
-"""The least proven ceiling of J that a budget of work allows, for the robots' side of a certificate (MATH §5).
+"""The least proven ceiling of J that a budget of work allows, for the robots' side of a certificate (math.md §5).
 
 The relaxations of `bound` against the pair's own table, the tighter one where its work allows; beyond, as many robots
 as the budget allows with the dispatch in their hands; at the very end a single robot.

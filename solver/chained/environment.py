@@ -1,4 +1,4 @@
-"""Serialised macro steps: what the two chained MDPs of MATH §4 (Algorithms 21 and 28) have in common.
+"""Serialised macro steps: what the two chained MDPs of math.md §4 (Algorithms 21 and 28) have in common.
 
 A macro step, one tick of the k-robot system, becomes a fixed number of micro-steps with the few actions of one robot.
 Before the first of them the dispatch a_g = table[s_g, μ] is evaluated and the pending priority s_g' ~ P_g(·|s_g, a_g)

@@ -1,4 +1,4 @@
-"""L-LEARN by UCFH: learn on a chained MDP, project to what a robot sees, keep only what raises J (MATH §4).
+"""L-LEARN by UCFH: learn on a chained MDP, project to what a robot sees, keep only what raises J (math.md §4).
 
 UCFH's policy sees all replicas and the time; π_l sees (z, s_g). Each cell takes the move that UCFH makes there most
 often, weighted by discounted occupancy and by the robots moved. Nothing promises that this is better than before: the

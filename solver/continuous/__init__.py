@@ -1,4 +1,4 @@
-"""The continuous warehouse (MATH §1): its model, dispatchers, finite games made of it, and learning by gradients.
+"""The continuous warehouse (math.md §1): its model, dispatchers, finite games made of it, and learning by gradients.
 
 Only `learning/` needs the extra `continuous`; all the rest runs on numpy and on the exact solver.
 """

@@ -155,7 +155,7 @@ class Memoryless:
 
 @dataclass(frozen=True)
 class Filtering:
-    """Q_κ asked at the mean of a Dirichlet belief that is predicted with P̃ (MATH §7)."""
+    """Q_κ asked at the mean of a Dirichlet belief that is predicted with P̃ (math.md §7)."""
 
     warehouse: ContinuousWarehouse
     solved: Solved

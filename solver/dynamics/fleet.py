@@ -1,4 +1,4 @@
-"""The warehouse as a game of learners: the dispatcher and k robots that share one table (MATH §2, §9).
+"""The warehouse as a game of learners: the dispatcher and k robots that share one table (math.md §2, §9).
 
 The dispatcher sees (s_g, histogram of the k robots), a robot sees its zone and s_g. All robots act by the same table,
 which learns from every robot's experience, averaged: on average the same as from one representative robot's. Since the

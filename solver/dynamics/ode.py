@@ -1,4 +1,4 @@
-"""The ODE dx/dt = drift(x): what learning does when steps are small (MATH §9).
+"""The ODE dx/dt = drift(x): what learning does when steps are small (math.md §9).
 
 Convergence of the rescaled process to it: arXiv 2506.21079. Time is in learning steps at the learners' own step size.
 """

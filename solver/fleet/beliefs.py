@@ -1,4 +1,4 @@
-"""Compiled beliefs about the fleet: what `meanfleet.filtering` says, for rollouts by the million (MATH §7).
+"""Compiled beliefs about the fleet: what `meanfleet.filtering` says, for rollouts by the million (math.md §7).
 
 A belief is a Dirichlet law with weights α per zone. Values are the same as those of `FilterModel.values` and
 `filtering.forgetting` up to the order of sums.

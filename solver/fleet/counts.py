@@ -1,4 +1,4 @@
-"""Exact simulation of n robots by their counts (MATH §6).
+"""Exact simulation of n robots by their counts (math.md §6).
 
 Robots of one zone are exchangeable, so the counts per zone are a sufficient statistic: the k polled robots are drawn
 one by one without replacement, moves and transitions are multinomial per zone. Same law as robot by robot, at a cost

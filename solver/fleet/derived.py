@@ -1,4 +1,4 @@
-"""Tables for k polled robots derived from a larger system of κ robots (MATH §7).
+"""Tables for k polled robots derived from a larger system of κ robots (math.md §7).
 
     a(s_g, h) = argmax_a E[ Q_κ(s_g, fleet, a) | s_g, h ]
 

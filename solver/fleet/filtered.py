@@ -1,4 +1,4 @@
-"""Fleets under a dispatcher that remembers: the compiled rollout, and what it needs (MATH §7)."""
+"""Fleets under a dispatcher that remembers: the compiled rollout, and what it needs (math.md §7)."""
 
 from __future__ import annotations
 

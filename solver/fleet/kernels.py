@@ -1,4 +1,4 @@
-"""Compiled steps of a fleet known by its counts (MATH §6).
+"""Compiled steps of a fleet known by its counts (math.md §6).
 
 All randomness comes from numpy `Generator`s that the caller passes in. Binomials are numpy's own (BTPE: exact, at a
 cost that does not grow with the number of robots).

@@ -1,4 +1,4 @@
-"""What k polled robots say of the whole fleet: posterior means over sampled fleets (MATH §7).
+"""What k polled robots say of the whole fleet: posterior means over sampled fleets (math.md §7).
 
 With fleets c_j ~ law of the fleet given s_g, each of n robots, the chance that k of them show the histogram h is
 multivariate hypergeometric, Π_z C(c_jz, h_z) / C(n, k). So, of any value q of the fleet,

@@ -1,4 +1,4 @@
-"""SUBSAMPLE-MFQ (arXiv 2412.00661; MATH §8): robots and dispatcher act together, each on a sample of its own."""
+"""SUBSAMPLE-MFQ (arXiv 2412.00661; math.md §8): robots and dispatcher act together, each on a sample of its own."""
 
 from .crowd import Crowd, Squeeze
 from .learning import JointPolicy, learn_joint, learn_joint_sampled

@@ -1,4 +1,4 @@
-"""The experiments of SUBSAMPLE-MFQ's paper (MATH §8): a Gaussian squeeze, and exploration under a changing constraint.
+"""The experiments of SUBSAMPLE-MFQ's paper (math.md §8): a Gaussian squeeze, exploration under changing constraints.
 
 Its text gives the squeeze's reward and the idea of either task; what is missing for a game with a dispatcher is filled
 in here and said.

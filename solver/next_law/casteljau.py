@@ -1,4 +1,4 @@
-"""The stable fallback for every P (MATH §3): E[f(μ')] as a Bernstein–Bézier net, evaluated by de Casteljau.
+"""The stable fallback for every P (math.md §3): E[f(μ')] as a Bernstein–Bézier net, evaluated by de Casteljau.
 
 A net b on the histograms of m robots becomes one of m − 1 robots when one robot of zone z has chosen where to go,
 

@@ -1,4 +1,4 @@
-"""A transition matrix as a product of elementary moves, and how many digits the product can cost (MATH §3).
+"""A transition matrix as a product of elementary moves, and how many digits the product can cost (math.md §3).
 
 A step of zone j lets robots of every other zone i go to j with probability c_i, independently, all others stay:
 

@@ -1,4 +1,4 @@
-"""Orders of the histograms in which thinning runs along contiguous memory (MATH §3).
+"""Orders of the histograms in which thinning runs along contiguous memory (math.md §3).
 
 Thinning into zone j leaves the other zones' counts as free coordinates; μ_j is what remains of k. Of these, two lead:
 the layout (j; p, q) sorts histograms by μ_p, then μ_q, then by the total of the rest, then the rest itself. A row, the

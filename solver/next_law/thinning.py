@@ -1,4 +1,4 @@
-"""Symmetric powers as passes of binomial thinning (MATH §3).
+"""Symmetric powers as passes of binomial thinning (math.md §3).
 
 A move M(i→j, c) sends each robot of zone i to zone j with probability c. Its symmetric power acts along lines of
 histograms that differ in the split of μ_i + μ_j only:

@@ -1,4 +1,4 @@
-"""G-LEARN as the paper has it: value iteration with the empirical operator (MATH §2),
+"""G-LEARN as the paper has it: value iteration with the empirical operator (math.md §2),
 
     (T̂ Q)(s_g, μ, a_g) = R + (γ/m) Σ_{j ≤ m} max_a Q(s_j', μ_j', a),    (s_j', μ_j') fresh draws of the next state,
 

@@ -1,4 +1,4 @@
-"""What the sampled backup runs over: histograms, or ordered tuples by name (MATH §2)."""
+"""What the sampled backup runs over: histograms, or ordered tuples by name (math.md §2)."""
 
 from __future__ import annotations
 

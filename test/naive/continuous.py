@@ -1,4 +1,4 @@
-"""The continuous warehouse robot by robot, from the formulas (MATH §1), in plain Python."""
+"""The continuous warehouse robot by robot, from the formulas (math.md §1), in plain Python."""
 
 from __future__ import annotations
 

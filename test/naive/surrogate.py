@@ -1,6 +1,6 @@
 """The k-robot system robot by robot: states are (s_g, ordered tuple of zones), |S_g|·|S_l|^k of them.
 
-A game is a plain mapping of arrays, as in MATH §1: P_g [s_g, a_g, s_g'], P_l [z, s_g, a, z'], r_g [s_g, a_g],
+A game is a plain mapping of arrays, as in math.md §1: P_g [s_g, a_g, s_g'], P_l [z, s_g, a, z'], r_g [s_g, a_g],
 r_l [z, s_g, a], discount, start_priority [s_g], start_concentration [z]. No histograms inside, no clever sums.
 """
 

@@ -219,7 +219,7 @@ def test_what_is_no_npz_file_is_a_users_error(tmp_path: Path) -> None:
 
 
 def test_the_papers_numbers(warehouse: Game) -> None:
-    """Steering succeeds with 81 %, holding with 89 %, a robot that stays leaves with 11.6 % (MATH §1)."""
+    """Steering succeeds with 81 %, holding with 89 %, a robot that stays leaves with 11.6 % (math.md §1)."""
     zones = np.arange(5)
     assert warehouse.P_g.shape == (5, 5, 5)
     assert warehouse.P_l.shape == (5, 5, 3, 5)

@@ -36,7 +36,7 @@ def test_rank_and_enumeration_are_inverse(histogram: list[int]) -> None:
 
 
 def test_rank_of_a_large_fleet_needs_no_enumeration() -> None:
-    # 316,251 histograms of 50 robots over 5 zones (MATH §2): first, second and last.
+    # 316,251 histograms of 50 robots over 5 zones (math.md §2): first, second and last.
     assert count_histograms(50, 5) == 316_251
     assert rank([[50, 0, 0, 0, 0], [49, 1, 0, 0, 0], [0, 0, 0, 0, 50]]).tolist() == [0, 1, 316_250]
 

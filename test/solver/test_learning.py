@@ -150,7 +150,7 @@ def test_the_interval_contains_the_value_over_ordered_robots(case: Case) -> None
 @few
 @given(games, st.sampled_from([1e-3, 0.1, 2.0, 100.0]))
 def test_bounds_hold_however_early_iteration_stops(case: Case, tolerance: float) -> None:
-    """MATH §2: the optimum lies in the interval for any V, and the greedy policy's value above the lower end."""
+    """math.md §2: the optimum lies in the interval for any V, and the greedy policy's value above the lower end."""
     rough = np.random.default_rng(3).normal(size=case.surrogate.fleet_reward.shape)
     best = learn_exact(case.surrogate, tolerance, start=rough)
     assert inside(case.naive.by_histogram(case.naive.optimal()), best.optimal)

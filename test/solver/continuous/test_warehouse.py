@@ -161,7 +161,7 @@ def test_returns_agree_with_the_slow_twin(
     ids=["hold", "follow 1", "follow 75", "leave 1", "leave 75"],
 )
 def test_known_returns(dispatcher: Dispatcher, robots: Robots, known: float, error: float) -> None:
-    """Reference points of MATH §7, measured by others: agreement within both errors."""
+    """Reference points of math.md §7, measured by others: agreement within both errors."""
     got = Estimate.of(roll(PAPER, dispatcher, robots, 400, 50, seed=7).returns)
     assert abs(got.mean - known) < 3 * math.hypot(got.error, error)
 

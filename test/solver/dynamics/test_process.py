@@ -56,7 +56,7 @@ def test_without_chance_the_path_is_a_geometric_series() -> None:
 
 
 def test_paths_come_to_the_ode_as_n_grows() -> None:
-    """Prisoner's dilemma of MATH §9, 2000 runs: distance ~ N^(−1/2), bias ~ 1/N, and at N = 1 the published 0.022."""
+    """Prisoner's dilemma of math.md §9, 2000 runs: distance ~ N^(−1/2), bias ~ 1/N, the published 0.022 at N = 1."""
     dynamics = Dynamics(PRISONERS, [Learner(), Learner()])
     ode = integrate(dynamics, dynamics.layout.start([30, [22, 20]]), 1000)
     found = decay(Process(dynamics), ode, np.linspace(0, 1000, 21), (1, 2, 4), runs=2000, seed=1)

@@ -1,4 +1,4 @@
-"""Counts instead of robots: the same law as simulating every robot (MATH §6).
+"""Counts instead of robots: the same law as simulating every robot (math.md §6).
 
 Statistical tests have fixed seeds; the thresholds are passed by a right program with all but about 1 in 10,000 seeds.
 """

@@ -1,4 +1,4 @@
-"""Thinning and de Casteljau are the law of the next histogram, for every P, within the error they state (MATH §3)."""
+"""Thinning and de Casteljau are the law of the next histogram, for every P, within a stated error (math.md §3)."""
 
 from __future__ import annotations
 
