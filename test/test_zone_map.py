@@ -22,7 +22,10 @@ CONFIGS = Path(__file__).resolve().parents[1] / "config"
 LONG, SMALL = [(0.0, 0.0), (60.0, 0.0), (60.0, 4.0), (0.0, 4.0)], [(28.0, 8.0), (32.0, 8.0), (32.0, 12.0), (28.0, 12.0)]
 BENT = [(0.0, 16.0), (6.0, 16.0), (6.0, 22.0), (4.0, 22.0), (4.0, 18.0), (0.0, 18.0)]
 PADS = [LONG, SMALL, BENT]
-PLACES = st.tuples(st.floats(-30, 90), st.floats(-30, 50))
+# Odd two-hundredths of a metre: on no edge, where two ways to see what is inside may differ, and not a limit off one.
+PLACES = st.tuples(
+    *(st.integers(100 * low, 100 * high).map(lambda i: (2 * i + 1) / 200) for low, high in ((-30, 90), (-30, 50)))
+)
 
 
 def test_a_robot_beside_a_long_pad_belongs_to_it_however_far_its_corners_are() -> None:
