@@ -71,7 +71,7 @@ def _change(rng: Rng, tree: dict[str, Any]) -> None:
         other[place] = copy.deepcopy(parent[key])
     elif kind == 3 and isinstance(parent, list):
         parent.extend([copy.deepcopy(parent[key])] * int(rng.integers(1, 5)))
-    elif kind == 4 and isinstance(parent[key], int | float):
+    elif kind == 4 and isinstance(parent[key], int | float) and abs(parent[key]) < 2.0**63:
         parent[key] = parent[key] * float(rng.choice([-1, 0, 1e3, 1e9, 1e300, 0.5]))
     else:
         parent[key] = odd
