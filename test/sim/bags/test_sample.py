@@ -67,7 +67,8 @@ def test_its_replay(log: FleetLog, bundle: PolicyBundle) -> None:
     agreement = {(point["observer"], point["k"]): point["agreement"]["mean"] for point in found.summary["curve"]}
     known = {("memoryless", 1): 0.984, ("memoryless", 5): 0.995, ("dirichlet", 1): 0.982, ("dirichlet", 5): 0.998}
     assert {key: agreement[key] for key in known} == pytest.approx(known, abs=6e-4)
-    assert (found.summary["verdict"]["k"], found.summary["verdict"]["observer"]) == (1, "memoryless")
+    verdict = found.summary["verdict"]
+    assert (verdict["k"], verdict["observer"]) == (None, None), "60 ticks cannot show a loss of 2 % at most"
 
 
 def test_its_fit(log: FleetLog) -> None:

@@ -1,6 +1,6 @@
 """How often the 95 % intervals of a replay hold the true mean, and how wide they are.
 
-    python bench/coverage.py [--quick] [--json FILE]
+    python bench/interval_coverage.py [--quick] [--json FILE]
 
 Series of T = 60, 200 and 1000 ticks with a known mean, in a known range from 0 to 1:
 
