@@ -6,7 +6,7 @@ With n independent values y_i in [low, high], weights D_0 … D_n from the flat 
 
 Of values that are all 0 the upper limit is high · (1 − α^{1/n}), about 3/n of the range for α = 0.05 (rule of three);
 of values that are only 0 or 1 it is that of Clopper and Pearson. That it holds for every law on the range is a
-conjecture without known counterexample (Phan, Thomas and Learned-Miller 2021); `bench/interval_coverage.py` measures it.
+conjecture without known counterexample (Phan, Thomas and Learned-Miller 2021); see `bench/interval_coverage.py`.
 """
 
 from __future__ import annotations
