@@ -174,10 +174,15 @@ class PolicyBundle:
         """
         game = self.game
         same = (graph.zones, priorities or graph.zones, priorities or graph.zones)
-        if (game.zones, game.priorities, game.dispatches) != same or game.graph != graph:
-            what = f"{game.zones} zones with up to {game.moves} moves" if game.graph is None else str(game.graph)
+        if game.graph is None:
             raise UserError(
-                f"the policy is for {what}, {game.priorities} priorities and {game.dispatches} dispatches, "
+                f"the policy is for a game of {game.zones} zones whose moves lead to no zones in particular, so no "
+                "robot can drive by it: run it by 'meanfleet simulate' or 'compare' with --backend model and the "
+                "configuration that names the game's file, or add 'graph' to that and solve again"
+            )
+        if (game.zones, game.priorities, game.dispatches) != same or game.graph != graph:
+            raise UserError(
+                f"the policy is for {game.graph}, {game.priorities} priorities and {game.dispatches} dispatches, "
                 f"but the configuration has {_otherwise(graph, game.graph)}: solve for this configuration"
             )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -137,18 +138,48 @@ def test_yaml_shown_has_known_keys(page: Path) -> None:
     assert [key for body in blocks for key in unknown(yaml.safe_load(body), "")] == []
 
 
-def test_the_python_game_shown_can_be_solved(tmp_path: Path) -> None:
-    """The block of docs/games.md as a program of its own; it writes the game that a configuration then names."""
-    text = (ROOT / "docs" / "games.md").read_text(encoding="utf-8")
-    [program] = [body for kind, body in FENCE.findall(text) if kind == "python"]
-    path = tmp_path / "game.py"
-    path.write_text(program, encoding="utf-8")
-    where = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, str(path)]
-    result = subprocess.run(command, cwd=tmp_path, env=where, capture_output=True, text=True, timeout=600)
+@pytest.fixture(scope="module")
+def own_game(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the game of docs/games.md: its Python block ran there, a program of its own."""
+    folder = tmp_path_factory.mktemp("own_game")
+    [program] = shown_in("games.md", "python")
+    (folder / "game.py").write_text(program, encoding="utf-8")
+    result = python(folder, "game.py")
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith("(1, 2, 4) ")
-    assert (tmp_path / "advertising.npz").is_file()
+    return folder
+
+
+def shown_in(page: str, kind: str) -> list[str]:
+    text = next(path for path in PAGES if path.name == page).read_text(encoding="utf-8")
+    return [body for found, body in FENCE.findall(text) if found == kind]
+
+
+def python(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command, where = [sys.executable, *words], os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=folder, env=where, capture_output=True, text=True, timeout=600)
+
+
+def test_the_own_game_shown_is_solved_and_simulated_as_shown(own_game: Path) -> None:
+    """By the configuration shown with it: its moves are work and rest, and lead to no zones in particular."""
+    [shown] = [body for body in shown_in("games.md", "yaml") if "advertising.npz" in body]
+    (own_game / "own.yaml").write_text(shown, encoding="utf-8")
+    meanfleet = ("-m", "meanfleet")
+    for words in (
+        ("solve", "own.yaml", "-o", "own.npz"),
+        ("inspect", "own.npz", "-c", "own.yaml"),
+        ("compare", "own.yaml", "-p", "own.npz", "--ticks", "5", "--seeds", "2", "--workers", "1"),
+    ):
+        result = python(own_game, *meanfleet, *words)
+        assert result.returncode == 0, result.stderr
+    result = python(own_game, *meanfleet, "simulate", "own.yaml", "-p", "own.npz", "--ticks", "30", "--json")
+    run = json.loads(result.stdout)
+    assert run["statistics"] == {"jumps": 30}
+    assert run["share_in_priority_zone"] is None
+    bodies = python(own_game, *meanfleet, "simulate", "own.yaml", "-p", "own.npz", "--backend", "kinematic")
+    assert bodies.returncode == 2
+    assert "no robot can drive by it" in bodies.stderr
+    assert "--backend model" in bodies.stderr
 
 
 # --- the reference and the declarations

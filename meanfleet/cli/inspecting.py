@@ -34,7 +34,7 @@ def inspect_command(
     Example: meanfleet inspect policy.npz -c config/warehouse.yaml
     """
     setup = None if config is None else Config.from_yaml(config)
-    bundle = load_any(file) if setup is None else load_policies(file, setup)
+    bundle = load_any(file) if setup is None else load_policies(file, setup, by_number=True)
     names = None if setup is None else setup.states
     try:
         with console.capture() as whole:  # all of it or nothing: certificates are whatever their maker wrote

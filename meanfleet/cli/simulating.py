@@ -63,10 +63,12 @@ def simulate_command(
     """
     from meanfleet.running.recording import RunBag
     from meanfleet.running.simulation import check_fit, simulate
+    from meanfleet.sim.world import check_world
 
     setup = Config.from_yaml(config).with_robots(n)
-    bundle = load_policies(policy, setup)
-    check_fit(setup, bundle, Steering(k, observer, sampling, rho))
+    by_number = check_world(setup, backend, gui) == "model"
+    bundle = load_policies(policy, setup, by_number)
+    check_fit(setup, bundle, Steering(k, observer, sampling, rho), by_number)
     _say_whom_robots_fit(observer or setup.dispatcher.observer, bundle)
     bag = None if record is None else RunBag(record, setup)
     with bar("simulating", ticks, json) as advance:
@@ -86,7 +88,8 @@ def simulate_command(
             explore=explore,
             on_tick=lambda tick, *_: advance(tick + 1, f"tick {tick + 1}/{ticks}"),
         )
-    in_priority = float((run.zones == run.priority[:, None]).mean())
+    # Only where priorities are zones, as wherever moves lead from zone to zone.
+    in_priority = None if bundle.game.graph is None else float((run.zones == run.priority[:, None]).mean())
     summary: dict[str, Any] = {
         "ticks": ticks,
         "robots": len(setup.robots),
@@ -106,7 +109,8 @@ def simulate_command(
     console.print(
         f"{ticks} ticks, {summary['robots']} robots, {run.samples.mean():.3g} polled per tick: "
         f"reward per tick {summary['reward_per_tick']:.3f}, discounted return {summary['discounted_return']:.2f}, "
-        f"{in_priority:.0%} of robots in the priority zone, {summary['messages']} messages"
+        + ("" if in_priority is None else f"{in_priority:.0%} of robots in the priority zone, ")
+        + f"{summary['messages']} messages"
     )
     if run.statistics:
         console.print("world: " + ", ".join(f"{name} {_short(value)}" for name, value in run.statistics.items()))
@@ -132,9 +136,10 @@ def compare_command(
     Example: meanfleet compare config/demo.yaml -p policy.npz --seeds 10
     """
     from meanfleet.running.comparing import compare
+    from meanfleet.sim.world import check_world
 
     setup = Config.from_yaml(config).with_robots(n)
-    bundle = load_policies(policy, setup)
+    bundle = load_policies(policy, setup, by_number=check_world(setup, backend, gui=False) == "model")
     _say_whom_robots_fit(observer or setup.dispatcher.observer, bundle)
     with bar("comparing", 3 * seeds, json) as advance:
         comparison, _ = compare(

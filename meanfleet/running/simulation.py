@@ -17,7 +17,7 @@ from meanfleet.loading import require_fit
 from meanfleet.robot_node.robot import Robot, robot_seed
 from meanfleet.sim.backends.protocol import Backend
 from meanfleet.sim.start import start_zones
-from meanfleet.sim.world import make_world
+from meanfleet.sim.world import check_world, make_world
 
 from .line import simulate_line
 from .recording import RunBag
@@ -26,9 +26,9 @@ from .trajectory import Trajectory
 __all__ = ["Trajectory", "check_fit", "simulate"]
 
 
-def check_fit(config: Config, bundle: PolicyBundle, steering: Steering) -> None:
-    """Raise UserError unless the bundle can run this fleet with this dispatcher."""
-    require_fit(bundle, config)
+def check_fit(config: Config, bundle: PolicyBundle, steering: Steering, by_number: bool = False) -> None:
+    """Raise UserError unless the bundle can run this fleet with this dispatcher; `by_number` as `require_fit`."""
+    require_fit(bundle, config, by_number)
     steering.check(config, bundle)
 
 
@@ -59,7 +59,9 @@ def simulate(
         UserError: the bundle does not fit the configuration, or k has no table or exceeds the fleet.
     """
     steering = Steering(k, observer, sampling, rho)
-    check_fit(config, bundle, steering)
+    check_fit(config, bundle, steering, by_number=check_world(config, backend, gui) == "model")
+    if record is not None and bundle.game.graph is None:
+        raise UserError(f"the game of {config.source} has no ways between zones, which bags are read by: add 'graph'")
     dispatcher = steering.dispatcher(config, bundle, seed, rule)
     if isinstance(bundle, ContinuousBundle):
         if record is not None or explore:
@@ -86,7 +88,9 @@ def simulate(
             if explore:
                 odd = curious.random(n) < explore
                 moves[odd] = curious.integers(choices[zones[odd]])
-            goals = np.array([r.goal(z, a) for r, z, a in zip(robots, zones.tolist(), moves.tolist(), strict=True)])
+            goals = zones  # of moves that lead nowhere in particular the world knows the numbers
+            if game.graph is not None:
+                goals = np.array([r.goal(z, a) for r, z, a in zip(robots, zones.tolist(), moves.tolist(), strict=True)])
             world.hear(priority)
             world.send(everyone, goals, moves)
             reward = float(game.r_g[priority, dispatch] + game.r_l[first + zones, priority, moves].mean())

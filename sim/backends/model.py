@@ -91,7 +91,7 @@ class ModelWorld:
 
     def statistics(self) -> dict[str, Any]:
         """Goals that changed, and jumps of the fleet."""
-        return {"goals_sent": self._sent, "jumps": self._jumps}
+        return {"jumps": self._jumps} | ({} if self._game.graph is None else {"goals_sent": self._sent})
 
     def close(self) -> None:
         """Nothing to release."""
