@@ -103,7 +103,10 @@ def test_parts_that_wait_say_what_for(fleet: Fleet) -> None:
     topic = f"/{fleet.names[0]}/odom"
     for missing in ("the clock", topic, "a priority"):
         fleet.await_(lambda text=missing: says("robots", text), f"a line about {missing}")
+    fleet.await_(lambda: says("dispatcher", "waiting for the clock"), "a line about the clock")
+    fleet.start_world(deaf=fleet.names)
     fleet.await_(lambda: says("dispatcher", f"0 of {len(fleet.names)} asked were heard"), "a line about silent robots")
+    fleet.kill("world")
     fleet.start_world()
     fleet.await_ticks(2, lambda tick: tick["complete"])
 

@@ -104,7 +104,9 @@ class DoctorNode(WorkingNode):
         self.readers = self._endpoints((name for name in names if name in topics), readers=True)
         published = {endpoint.topic for endpoint in self.writers}
         zones_there = all(name in published for name, topic in topics.items() if topic.kind == "zone")
-        self.complete = zones_there and any(topics[name].kind in ("priority", "shadow") for name in published)
+        self.complete = zones_there and any(
+            topic.kind in ("priority", "shadow") for name, topic in topics.items() if name in published
+        )
         if len(self.writers) != before:
             self.grown = now
         if now - self.born >= DISCOVERY_SECONDS:
