@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,9 @@ from typing import Any
 
 import pytest
 import yaml
+
+from meanfleet.config import Config
+from meanfleet.solver import Game
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -180,6 +184,34 @@ def test_the_own_game_shown_is_solved_and_simulated_as_shown(own_game: Path) -> 
     assert bodies.returncode == 2
     assert "no robot can drive by it" in bodies.stderr
     assert "--backend model" in bodies.stderr
+
+
+# What stands around a part of a configuration where a page shows no more than that part.
+AROUND = {"interactions": "graphon.yaml", "types": "types.yaml", "counted": "demo.yaml", "hub": "graph.yaml"}
+
+
+@pytest.mark.parametrize("shown", shown_in("games.md", "yaml"), ids=lambda body: " ".join(body.split()[:4]))
+def test_yaml_shown_is_a_configuration_with_a_game(own_game: Path, shown: str) -> None:
+    """As shown, or where it is a part in the place of the same keys of a file of config/."""
+    around = next((name for word, name in AROUND.items() if word in shown), "warehouse.yaml")
+    whole = yaml.safe_load((ROOT / "config" / around).read_text(encoding="utf-8"))
+    part = yaml.safe_load(shown)
+    if "fleet" not in part:
+        part = whole | part | {"game": whole["game"] | part.get("game", {})}
+    shutil.copy(ROOT / "config" / "demo.counts.yaml", own_game)
+    (own_game / "shown.yaml").write_text(yaml.safe_dump(part, sort_keys=False), encoding="utf-8")
+    config = Config.from_yaml(own_game / "shown.yaml")
+    assert Game.from_config(config).zones == len(config.states)
+
+
+def test_the_python_shown_reads_a_bag(tmp_path: Path) -> None:
+    """As shown, but for the name of the bag."""
+    [program] = [body for body in shown_in("README.md", "python") if "read_fleet" in body]
+    assert program.count("out/demo/bag") == 1
+    (tmp_path / "read.py").write_text(program.replace("out/demo/bag", "test/data/sample/bag"), encoding="utf-8")
+    result = python(ROOT, str(tmp_path / "read.py"))
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("(")
 
 
 # --- the reference and the declarations
