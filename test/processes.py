@@ -93,28 +93,20 @@ class Processes:
 
     def module(self, module: str, *arguments: str) -> subprocess.Popen[bytes]:
         """Start a module with arguments."""
-        path = self.folder / f"{len(self.started)}.log"
-        with open(path, "wb") as stream:
-            process = subprocess.Popen(
-                [sys.executable, "-m", module, *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=stream,
-                stderr=subprocess.STDOUT,
-                env=self.environment,
-                start_new_session=True,
-            )
-        self.started.append(process)
-        self._outputs[process.pid] = path
-        return process
+        return self._start("-m", module, *arguments)
 
     def script(self, text: str) -> subprocess.Popen[bytes]:
         """Start a program of the test's own, which is written to by `stdin`."""
-        program, path = self.folder / f"{len(self.started)}.py", self.folder / f"{len(self.started)}.log"
+        program = self.folder / f"{len(self.started)}.py"
         program.write_text(text)
+        return self._start(str(program), stdin=subprocess.PIPE)
+
+    def _start(self, *arguments: str, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+        path = self.folder / f"{len(self.started)}.log"
         with open(path, "wb") as stream:
             process = subprocess.Popen(
-                [sys.executable, str(program)],
-                stdin=subprocess.PIPE,
+                [sys.executable, *arguments],
+                stdin=stdin,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
                 env=self.environment,
