@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 
 import meanfleet
@@ -21,8 +22,9 @@ from .filter_selection import FilterSelection
 from .fleet.candidates import BEST_RESPONSE, EQUILIBRIUM, Candidate, distinct
 from .fleet.robots import best_blind
 from .game import FloatArray, Game
+from .histograms import count_histograms
 from .next_law import OutOfReachError
-from .policies import shortest_way
+from .policies import random_pure, shortest_way
 from .responses import Responses
 from .sampled import Parameterization, check_states
 from .selection import Choice, Selection
@@ -30,6 +32,8 @@ from .surrogate import KRobotSystem
 
 Progress = Callable[[str, float], None]
 Robots = tuple[str, FloatArray]  # name and π_l [z, s_g, a]
+CHEAP = 60  # states of the k-robot system up to which a solve takes a moment, so that more are tried
+MORE = 8  # random π_l to start from in addition
 LADDER = (1, 2, 5, 10, 20, 50, 100)
 
 
@@ -135,7 +139,7 @@ def _equilibrium(
         try:
             found = best_equilibrium(
                 KRobotSystem(game, lead),
-                starts,
+                [*starts, *more_starts(game, lead, seed)],
                 settings.tolerance * game.reward_range,
                 settings.eta,
                 settings.alternations,
@@ -150,6 +154,14 @@ def _equilibrium(
             return found
     assert refused is not None
     raise refused
+
+
+def more_starts(game: Game, k: int, seed: int) -> list[Robots]:
+    """Pure π_l drawn at random, in addition where a solve is cheap: an equilibrium is only a local optimum."""
+    if game.priorities * count_histograms(k, game.zones) > CHEAP:
+        return []
+    rng = np.random.default_rng((seed, MORE))
+    return [(f"random {i}", random_pure(game, rng)) for i in range(1, MORE + 1)]
 
 
 def _tables(
