@@ -60,13 +60,13 @@ def simulate(
     """
     steering = Steering(k, observer, sampling, rho)
     check_fit(config, bundle, steering, by_number=check_world(config, backend, gui) == "model")
-    if record is not None and bundle.game.graph is None:
-        raise UserError(f"the game of {config.source} has no ways between zones, which bags are read by: add 'graph'")
     dispatcher = steering.dispatcher(config, bundle, seed, rule)
     if isinstance(bundle, ContinuousBundle):
         if record is not None or explore:
             raise UserError("robots on a line are simulated without a bag and without exploring: record 'meanfleet up'")
         return simulate_line(config, bundle, dispatcher, ticks, seed, backend, gui, on_tick)
+    if record is not None and bundle.game.graph is None:
+        raise UserError(f"the game of {config.source} has no ways between zones, which bags are read by: add 'graph'")
     names, game = config.robots, bundle.game
     n = len(names)
     robots = [Robot(bundle, robot_seed(seed, name), kind) for name, kind in zip(names, config.type_of, strict=True)]

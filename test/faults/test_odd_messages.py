@@ -88,7 +88,8 @@ def test_every_node_and_view_survives_what_anybody_publishes(fleet: Fleet, tmp_p
     ]
     for kind, topic, quality, messages in harm:
         publisher = node.create_publisher(kind, topic, quality)
-        fleet.await_(lambda one=publisher: one.get_subscription_count() >= 1, f"readers of {topic}")
+        readers = node.count_subscribers(topic)  # best effort reaches those alone that are connected
+        fleet.await_(lambda p=publisher, n=readers: p.get_subscription_count() >= n, f"readers of {topic}")
         for message in messages:
             publisher.publish(message)
             fleet.listener.spin()
@@ -103,7 +104,7 @@ def test_every_node_and_view_survives_what_anybody_publishes(fleet: Fleet, tmp_p
         assert "Traceback" not in fleet.processes.output(process), part
     for part in ("dispatcher", "robots"):
         said = fleet.processes.output(fleet.parts[part])
-        assert said.count("a message on /clock is dropped: sec -5, nanosec 0 is no time") == 1, part
+        assert said.count("a message on /clock is dropped: ") == 1, part  # said again at the tenth
     assert "is not one of this version of meanfleet and is left out (10 so far)" in fleet.processes.output(
         fleet.parts["monitor"]
     )

@@ -212,7 +212,7 @@ def test_a_dask_cluster_of_two_workers_gives_the_same(
     contact = processes.folder / "scheduler.json"
     loopback = ("--host", "127.0.0.1", "--no-dashboard")
     processes.module("distributed.cli.dask_scheduler", *loopback, "--port", "0", "--scheduler-file", str(contact))
-    wait_for(contact.exists, 60, "the scheduler's contact file")
+    wait_for(lambda: contact.exists() and contact.read_text().endswith("}"), 60, "the scheduler's contact file, whole")
     address = json.loads(contact.read_text())["address"]
     with pytest.raises(UserError, match="has no workers"), pool("dask", None, address, 0.5):
         pass
