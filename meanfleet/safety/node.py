@@ -118,14 +118,10 @@ class StopLine:
 
     def _receive(self, pressed: bool, publisher: dict[str, Any], now: float) -> bool:
         changed = self._see(now)  # who has left is judged by now, not by a tenth of a second ago
-        gid = publisher["gid"]
-        said = publisher[
-            "said"
-        ]  # system time [s]; a panel whose clock is off cannot act for others, and can for itself
-        fresh = said > self._began and abs(time.time() - said) < FRESH
-        return (
-            self.stop.receive(gid.hex(), pressed, publisher["number"], self._names.get(gid, ""), now, fresh) or changed
-        )
+        gid, number, published = publisher["gid"], publisher["number"], publisher["published"]
+        # By the panel's clock: one that is off cannot act for others, and can for itself.
+        fresh = published > self._began and abs(time.time() - published) < FRESH
+        return self.stop.receive(gid.hex(), pressed, number, self._names.get(gid, ""), now, fresh) or changed
 
     def _publishers(self) -> set[bytes]:
         node = self._node
@@ -142,7 +138,7 @@ class StopLine:
                     {
                         "gid": bytes(info["publisher_gid"]["data"]),
                         "number": info["publication_sequence_number"],
-                        "said": info["source_timestamp"] * 1e-9,
+                        "published": info["source_timestamp"] * 1e-9,  # system time [s]
                     },
                 )
 
