@@ -53,11 +53,11 @@ def _cannot_write(target: Path, error: OSError | ValueError) -> UserError:
 
 
 def writable_file(path: str | os.PathLike[str]) -> Path:
-    """The file that `path` leads to, after making sure that one can be written there; its folder is created.
+    """The file that `path` leads to, after making sure that one can be written there.
 
     Raises:
         UserError: `path` is empty, too long, a folder, a device or anything else that must not be replaced, or its
-            folder cannot be created or written.
+            folder does not exist (a name may be mistyped, so none is made) or cannot be written to.
     """
     kind = stat.S_IFREG
     try:
@@ -70,6 +70,8 @@ def writable_file(path: str | os.PathLike[str]) -> Path:
         raise UserError(f"{path} is a folder: give the name of a file to write")
     if not stat.S_ISREG(kind):
         raise UserError(f"{path} is a device or a pipe, which must not be replaced: give the name of a file to write")
+    if not target.parent.exists():
+        raise UserError(f"cannot write {path}: there is no folder {target.parent}; make it, or choose another place")
     writable_folder(target.parent)
     return target
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bounds import ValueInterval, fixed_point
-from .chained.ceiling import Ceiling, ceiling
+from .chained.ceiling import Ceiling, ceiling, pair_ceiling
 from .game import FloatArray, Game
 from .global_learning import BestDispatch
 from .local_learning import improve
@@ -20,7 +20,7 @@ IntArray = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Certificate:
-    """Two gaps, each with its kind, and the pair's value.
+    """Three gaps, each with its kind, and the pair's value.
 
     Attributes:
         k: robots in the surrogate.
@@ -30,6 +30,8 @@ class Certificate:
         local_gap_low: rise of J that L-LEARN still found, 0 for an equilibrium.
         local_gap_high: no π_l does better against this dispatcher by more than this.
         local_kind: how `local_gap_high` is known: "exact", "upper bound: …" or "upper bound, loose: …".
+        pair_gap: no pair of policies, both changed at once, does better than this one by more than this.
+        pair_kind: how it is known.
     """
 
     k: int
@@ -40,6 +42,8 @@ class Certificate:
     local_gap_low: float
     local_gap_high: float
     local_kind: str
+    pair_gap: float
+    pair_kind: str
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -63,6 +67,7 @@ def certify(
     gap = float(np.max(best.optimal.middle - value.middle)) + best.optimal.half + value.half
     rise = 0.0 if settled else improve(surrogate, table, tolerance).value.mean(start)[0] - high
     top = local_ceiling(surrogate, table, value, tolerance)
+    any_pair = pair_ceiling(surrogate.system.game, surrogate.system.k, low)
     return Certificate(
         k=surrogate.system.k,
         value_low=low,
@@ -72,6 +77,8 @@ def certify(
         local_gap_low=max(rise, 0.0),
         local_gap_high=max(top.value - low, 0.0),
         local_kind=top.kind,
+        pair_gap=max(any_pair.value - low, 0.0),
+        pair_kind=any_pair.kind,
     )
 
 

@@ -29,7 +29,7 @@ SMALL: dict[str, Any] = {
     "world": {"backend": "model"},
     "solver": {"tolerance": 1e-4, "starts": ["shortest"], "rollouts": 500},
 }
-SOLVE = ("solve", "fleet.yaml", "-o", "out/policy.npz")
+SOLVE = ("solve", "fleet.yaml", "-o", "solved.npz")
 SIMULATE = ("simulate", "fleet.yaml", "-p", "policy.npz", "--ticks", "5")
 
 
@@ -52,7 +52,7 @@ def policy(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     configure(folder)
     result = meanfleet(folder, *SOLVE)
     assert result.returncode == 0, result.stderr
-    return (folder / "out" / "policy.npz").read_bytes()
+    return (folder / "solved.npz").read_bytes()
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_an_unknown_key(folder: Path) -> None:
 
 
 def test_a_configuration_that_does_not_exist(folder: Path) -> None:
-    assert "none.yaml" in refused(folder, "solve", "none.yaml", "-o", "out/policy.npz")
+    assert "none.yaml" in refused(folder, "solve", "none.yaml", "-o", "solved.npz")
 
 
 @pytest.mark.parametrize("k", ["7", "1,7", "1:7"])
@@ -203,12 +203,12 @@ def printed(folder: Path, *arguments: str) -> dict[str, Any]:
 
 def test_solve_writes_what_it_prints_and_repeats_with_its_seed(folder: Path, policy: bytes) -> None:
     value = printed(folder, *SOLVE)
-    written = folder / "out" / "policy.npz"
+    written = folder / "solved.npz"
     assert written.read_bytes() == policy
     bundle = PolicyBundle.load(written, Game.from_yaml(folder / "fleet.yaml"))
     assert value["digest"] == bundle.digest
     assert value["ks"] == [1, 2]
-    assert value["file"] == "out/policy.npz"
+    assert value["file"] == "solved.npz"
     assert value["how"]["n"] == 6
     assert np.array_equal(value["local_policy"], bundle.local_policy)
     for k, certificate in value["certificates"].items():
@@ -259,6 +259,8 @@ def test_proofs_that_are_shown_are_of_what_is_stored(folder: Path, stored: bool)
         "local_gap_low",
         "local_gap_high",
         "local_kind",
+        "pair_gap",
+        "pair_kind",
     )
     ended = {key: proof[key] for key in keys if key in proof}
     replace(bundle, how=bundle.how | {"alternation": found | {"certificate": ended}}).save(folder / "policy.npz")
@@ -266,7 +268,7 @@ def test_proofs_that_are_shown_are_of_what_is_stored(folder: Path, stored: bool)
     assert ("that pair is stored" in text, "that pair is not stored" in text) == (stored, not stored)
     assert "123.5" not in text
     for certificate in bundle.certificate.values():
-        assert f"{certificate['value_low']:.4f}" in text
+        assert f"{certificate['value_low']:.2f}" in text
         assert f"≤ {gap_text(certificate['global_gap'])}" in text
 
 

@@ -20,6 +20,7 @@ def write_while(path: Path, happens: Callable[[], None]) -> None:
 
 def test_a_folder_that_goes_away_while_writing_is_said_in_one_sentence(tmp_path: Path) -> None:
     folder = tmp_path / "state"
+    folder.mkdir()
 
     def becomes_a_file() -> None:
         folder.rename(tmp_path / "aside")
@@ -42,3 +43,9 @@ def test_a_full_disk_leaves_the_old_file_whole(tmp_path: Path) -> None:
         write_while(path, is_full)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_may_be_mistyped_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"there is no folder .*ouy; make it, or choose another place"):
+        write_json(tmp_path / "ouy" / "policy.json", {})
+    assert not list(tmp_path.iterdir())

@@ -62,6 +62,7 @@ def solved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a configuration, and a bundle in a place whose name looks like markup."""
     folder = tmp_path_factory.mktemp("solved")
     (folder / "fleet.yaml").write_text(FLEET)
+    (folder / NAME).parent.mkdir()
     result = run(folder, "solve", "fleet.yaml", "-o", NAME)
     assert result.returncode == 0, result.stderr.decode()
     assert f"written to {NAME}".encode() in result.stdout

@@ -106,7 +106,7 @@ def show(bundle: PolicyBundle, names: tuple[str, ...] | None = None) -> None:
     _show_equilibrium(bundle)
     fleet = next((c["fleet"] for c in bundle.certificate.values() if "fleet" in c), {"n": "?", "horizon": "?"})
     table = Table(title="what is known of every table (chosen for the fleet, see below)")
-    for heading in ("k", "J with n = k", "dispatcher's gap", "robots' gap", f"return, n = {fleet['n']}"):
+    for heading in ("k", "J, n = k", "dispatcher's gap", "robots' gap", "both's gap", f"return, n = {fleet['n']}"):
         table.add_column(heading, justify="right")
     for k, certificate in bundle.certificate.items():
         table.add_row(str(k), *_cells(certificate))
@@ -115,9 +115,13 @@ def show(bundle: PolicyBundle, names: tuple[str, ...] | None = None) -> None:
         f"J: discounted return of the k-robot system, without end. Return: without end too, simulated for "
         f"{fleet['horizon']} ticks and continued as in their later half, ± 1 s.e."
     )
-    console.print("gap: what a better response could still gain; robots' gap: found … proven not to be exceeded.")
-    for kind, ks in _kinds(bundle).items():
-        console.print(f"robots' gap, k = {', '.join(map(str, ks))}: {kind}")
+    console.print(
+        "gap: what a better response could still gain; robots' gap: found … proven not to be exceeded; both's gap: "
+        "what another pair of policies could gain, for a pair that neither side betters alone may lie far below another."
+    )
+    for whose, key in (("robots'", "local_kind"), ("both's", "pair_kind")):
+        for kind, ks in _kinds(bundle, key).items():
+            console.print(f"{whose} gap, k = {', '.join(map(str, ks))}: {kind}")
     rules = {k: certificate["rule"] for k, certificate in bundle.certificate.items() if "rule" in certificate}
     if rules:
         console.print(_rule_table(rules, fleet["n"]))
@@ -180,25 +184,26 @@ def _gain(other: str, gain: dict[str, Any]) -> str:
     )
 
 
-def _kinds(bundle: PolicyBundle) -> dict[str, list[int]]:
-    """How the robots' gap is known -> the k for which it is known so."""
+def _kinds(bundle: PolicyBundle, key: str) -> dict[str, list[int]]:
+    """How a gap is known -> the k for which it is known so."""
     kinds: dict[str, list[int]] = {}
     for k, certificate in bundle.certificate.items():
-        if "local_kind" in certificate:
-            kinds.setdefault(certificate["local_kind"], []).append(k)
+        if key in certificate:
+            kinds.setdefault(certificate[key], []).append(k)
     return kinds
 
 
 def _cells(certificate: dict[str, Any]) -> tuple[str, ...]:
     fleet = certificate.get("fleet")
-    value = f"{certificate['value_low']:.4f}" if "value_low" in certificate else "–"
+    value = f"{certificate['value_low']:.2f}" if "value_low" in certificate else "–"
     gap = f"≤ {gap_text(certificate['global_gap'])}" if "global_gap" in certificate else "sampled: not proven"
     local = (
-        f"{certificate['local_gap_low']:.4f} … {certificate['local_gap_high']:.2f}"
+        f"{certificate['local_gap_low']:.2f} … {gap_text(certificate['local_gap_high'])}"
         if "local_gap_low" in certificate
         else "–"
     )
-    return value, gap, local, f"{fleet['mean']:.2f} ± {fleet['error']:.2f}" if fleet else "–"
+    both = f"≤ {gap_text(certificate['pair_gap'])}" if "pair_gap" in certificate else "–"
+    return value, gap, local, both, f"{fleet['mean']:.2f} ± {fleet['error']:.2f}" if fleet else "–"
 
 
 def _rule_table(rules: dict[int, dict[str, Any]], n: Any) -> Table:

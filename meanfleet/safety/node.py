@@ -21,6 +21,7 @@ from std_srvs.srv import SetBool
 from meanfleet.ros.conversions import to_stamp
 from meanfleet.ros.managed.node import ManagedNode
 from meanfleet.ros.node import DISCOVERY_SECONDS, LATCHED, LEASE_SECONDS
+from meanfleet.ros.publishers import UNKNOWN, publisher_of
 
 from .stop import BUTTON, PANEL, Stop, Word
 
@@ -96,10 +97,10 @@ class StopLine:
         if now - self._looked >= LOOK and (self.stop.words or not self._informed):
             self._looked = now
             changed = self._see(now)
-        for message, publisher in self._taken(Bool, *self._panels):
-            changed = self._receive(message.data, publisher, now) or changed
-        for message, publisher in self._taken(DiagnosticArray, self._nodes):
-            self._received.add(publisher["gid"])
+        for message, info in self._taken(Bool, *self._panels):
+            changed = self._receive(message.data, info, now) or changed
+        for message, info in self._taken(DiagnosticArray, self._nodes):
+            self._received.add(publisher_of(info, self._publishers()))
             words, odd = read_state(message)
             self.odd += odd
             changed = self.stop.join(words) or changed
@@ -116,12 +117,19 @@ class StopLine:
             self.stop.call(gid.hex(), name)
         return self.stop.see(present, now)
 
-    def _receive(self, pressed: bool, publisher: dict[str, Any], now: float) -> bool:
+    def _receive(self, pressed: bool, info: dict[str, Any], now: float) -> bool:
         changed = self._see(now)  # who has left is judged by now, not by a tenth of a second ago
-        gid, number, published = publisher["gid"], publisher["number"], publisher["published"]
+        publisher = publisher_of(info, self._names)
+        number = info.get("publication_sequence_number", time.time_ns())
+        if publisher == UNKNOWN:
+            if not pressed:
+                return changed  # it may be of a panel that never pressed
+            number = time.time_ns()  # numbers of publishers that are not known apart do not compare
+        published = info["source_timestamp"] * 1e-9  # [s, system time]
         # By the panel's clock: one that is off cannot act for others, and can for itself.
         fresh = published > self._began and abs(time.time() - published) < FRESH
-        return self.stop.receive(gid.hex(), pressed, number, self._names.get(gid, ""), now, fresh) or changed
+        name = self._names.get(publisher, "")
+        return self.stop.receive(publisher.hex(), pressed, number, name, now, fresh) or changed
 
     def _publishers(self) -> set[bytes]:
         node = self._node
@@ -132,15 +140,7 @@ class StopLine:
     def _taken(self, kind: Any, *subscriptions: Any) -> Iterator[tuple[Any, dict[str, Any]]]:
         for subscription in subscriptions:
             while (taken := subscription.handle.take_message(kind, False)) is not None:
-                message, info = taken
-                yield (
-                    message,
-                    {
-                        "gid": bytes(info["publisher_gid"]["data"]),
-                        "number": info["publication_sequence_number"],
-                        "published": info["source_timestamp"] * 1e-9,  # system time [s]
-                    },
-                )
+                yield taken
 
     def _press(self, request: Any) -> tuple[bool, str]:
         """Answered once it is on disk: a node that is killed now, and starts again, knows it."""

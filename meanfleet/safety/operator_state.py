@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from meanfleet.errors import UserError
-from meanfleet.files import write_json
+from meanfleet.files import writable_folder, write_json
 
 from .stop import Word
 
@@ -110,6 +110,7 @@ class OperatorState:
             "drove": self.drove,
         }
         try:
+            writable_folder(self.path.parent)
             write_json(self.path, state)
             self.wrong = ""
         except (UserError, OSError) as error:

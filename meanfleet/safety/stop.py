@@ -21,6 +21,7 @@ UNSEEN = 25.0  # [s, wall] after which a source that a node knows of and never s
 RHYTHM = 3.0  # [s, wall]: a `false` sooner after the same panel's last one belongs to a stream, and is no act
 MOST_RELEASED = 50  # sources kept that stop nobody: they release what a node that was down still believes
 BUTTON, PANEL = "button", "panel"
+UNNAMED = f"{PANEL}:"  # all panels of which rclpy does not say which published
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,7 @@ class Stop:
         it never saw has left once it has been known of for so long that it would have been found, or dropped.
         """
         self._present = frozenset(present)
-        self._seen |= self._present & self.words.keys()
+        self._seen |= (self._present | {UNNAMED}) & self.words.keys()  # who has no name will never be found
         for key in self.words.keys() - self._seen:
             self._known.setdefault(key, wall)
         self._acted_on -= self._present
@@ -200,7 +201,9 @@ class Stop:
         word = self.words[key]
         if key == self.own:
             return f"service {word.name}/estop (call it with data: false)"
-        if key in self._present:
+        if key == UNNAMED:
+            how = "which one rclpy does not say: call the dispatcher's estop with data: false"
+        elif key in self._present:
             how = "call it with data: false" if key.startswith(BUTTON) else "it publishes false itself"
         elif key.startswith(BUTTON):
             how = "its node has left: start it again and call it with data: false"

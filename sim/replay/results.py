@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from meanfleet.files import replacing, write_csv, write_json
+from meanfleet.files import replacing, writable_folder, write_csv, write_json
 from meanfleet.sweep.figures import rendered
 
 from .figures import draw
@@ -15,7 +15,7 @@ from .sweep import Replay
 
 def write_results(result: Replay, out: Path) -> list[Path]:
     """Write report.html, replay.json, replay.csv (a row per observer and k) and seeds.csv (and per seed)."""
-    paths = [out / name for name in ("report.html", "replay.json", "replay.csv", "seeds.csv")]
+    paths = [writable_folder(out) / name for name in ("report.html", "replay.json", "replay.csv", "seeds.csv")]
     figures = {name: rendered(figure, name, "svg").decode() for name, figure in draw(result).items()}
     text = page(result.summary, figures)
     with replacing(paths[0]) as stream:

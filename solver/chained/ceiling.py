@@ -21,6 +21,7 @@ from .bound import chained_bound, chained_states, joint_bound, one_by_one, slice
 IntArray = NDArray[np.int64]
 STATES = 8_000_000  # values per backup against a table: k = 12 with 5 zones, 5 priorities, 5 dispatches
 WORK = 1_000_000_000  # values in all, some ten seconds, before the bound reached so far is taken
+MOMENT = 1_000_000_000  # values in all for the ceiling of any pair, a second or two
 BACKUPS = 2_000
 AT_ONCE = "upper bound: robots that see the full state"
 CHAINED = "upper bound: chained MDP"
@@ -76,9 +77,31 @@ def ceiling(
     start = KRobotSystem(game, size).start
     backups = _backups(_joint_states(game, size))
     bound = joint_bound(game, size, one_by_one, tolerance, _until_negligible(start, known), backups)
-    robots = "one robot that sees everything and chooses" if size == 1 else f"{size} robots that see all and choose"
     why = f"the chained MDP of k = {k} has {chained:.1e} states"
-    return Ceiling(bound.mean(start)[1], f"upper bound, loose: {robots} the dispatch; {why}")
+    return Ceiling(bound.mean(start)[1], f"upper bound, loose: {robots_that_choose(size)}; {why}")
+
+
+def pair_ceiling(game: Game, k: int, known: float) -> Ceiling:
+    """Ceiling of J for every pair of policies of k robots, whatever the dispatcher does and the robots know.
+
+    The joint bound of as many robots, k at most, as are worked out in a moment: it holds for k of them too.
+
+    Args:
+        game: the game.
+        k: robots of the system that the pair is of.
+        known: J of the pair; the bound is worked out to a small part of its distance from it.
+    """
+    horizon = np.log(NEGLIGIBLE) / np.log(game.discount) if game.discount > 0 else 1.0
+    size = affordable(game, k, int(MOMENT / max(horizon, 1.0)))
+    start = KRobotSystem(game, size).start
+    bound = joint_bound(game, size, one_by_one, 1e-9 * game.reward_range, _until_negligible(start, known), BACKUPS)
+    return Ceiling(bound.mean(start)[1], f"upper bound: {robots_that_choose(size)}")
+
+
+def robots_that_choose(size: int) -> str:
+    """Whose value a joint bound is."""
+    who = "one robot that sees all and chooses" if size == 1 else f"{size} robots that see all and choose"
+    return f"{who} the dispatch"
 
 
 def affordable(game: Game, k: int, states: int = STATES) -> int:

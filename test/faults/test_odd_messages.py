@@ -11,9 +11,10 @@ pytest.importorskip("rclpy", reason="needs ROS 2 (wheels or an installation)")
 
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from faults.fleet import Fleet
+from faults.fleet import LIMIT, Fleet
 from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import Odometry
+from rclpy.duration import Duration
 from rclpy.qos import qos_profile_sensor_data
 from rosgraph_msgs.msg import Clock
 from std_msgs.msg import Header
@@ -77,8 +78,16 @@ def test_every_node_and_view_survives_what_anybody_publishes(fleet: Fleet, tmp_p
     fleet.await_(lambda: "answered" in fleet.processes.output(fleet.parts["watch"]), "the watch's first line")
     headers = [Header(stamp=stamp, frame_id=name) for stamp in TIMES for name in NAMES]
     victim, node = fleet.names[0], fleet.listener.node
+    clock = node.create_publisher(Clock, "/clock", qos_profile_sensor_data)
+
+    def refused_by(part: str) -> bool:
+        for time in CLOCKS:
+            clock.publish(Clock(clock=time))
+        return "a message on /clock is dropped: " in fleet.processes.output(fleet.parts[part])
+
+    for part in ("dispatcher", "robots"):  # best effort reaches those alone that are connected by now
+        fleet.await_(lambda part=part: refused_by(part), f"{part} that refuse a clock")
     harm = [
-        (Clock, "/clock", qos_profile_sensor_data, [Clock(clock=time) for time in CLOCKS]),
         (DiagnosticArray, "diagnostics", DIAGNOSTICS, [DiagnosticArray(status=[one]) for one in odd_statuses()]),
         (DiagnosticArray, "estop_state", LATCHED, [DiagnosticArray(status=odd_statuses())]),
         (Odometry, f"{victim}/odom", qos_profile_sensor_data, odd_odometry()),
@@ -88,11 +97,13 @@ def test_every_node_and_view_survives_what_anybody_publishes(fleet: Fleet, tmp_p
     ]
     for kind, topic, quality, messages in harm:
         publisher = node.create_publisher(kind, topic, quality)
-        readers = node.count_subscribers(topic)  # best effort reaches those alone that are connected
+        readers = node.count_subscribers(topic)
         fleet.await_(lambda p=publisher, n=readers: p.get_subscription_count() >= n, f"readers of {topic}")
         for message in messages:
             publisher.publish(message)
             fleet.listener.spin()
+        if quality is not qos_profile_sensor_data:
+            assert publisher.wait_for_all_acked(Duration(seconds=LIMIT)), f"{topic} did not reach its readers"
         node.destroy_publisher(publisher)
     last = max(tick["stamp"] for tick in fleet.ticks if isinstance(tick.get("stamp"), float) and tick["stamp"] < 1e9)
     fleet.await_(
@@ -104,7 +115,7 @@ def test_every_node_and_view_survives_what_anybody_publishes(fleet: Fleet, tmp_p
         assert "Traceback" not in fleet.processes.output(process), part
     for part in ("dispatcher", "robots"):
         said = fleet.processes.output(fleet.parts[part])
-        assert said.count("a message on /clock is dropped: ") == 1, part  # said again at the tenth
+        assert 1 <= said.count("a message on /clock is dropped: ") < 10, part  # the first, the tenth, the hundredth, …
     assert "is not one of this version of meanfleet and is left out (10 so far)" in fleet.processes.output(
         fleet.parts["monitor"]
     )

@@ -153,6 +153,32 @@ def test_poses_that_are_no_numbers_are_not_believed(fleet: Fleet) -> None:
     assert set(told[-1]["bad_poses"]) == {victim}
 
 
+def test_a_robot_far_from_all_zones_is_out_until_it_is_back(fleet: Fleet) -> None:
+    victim, now = fleet.names[0], fleet.clock()
+    away = [1000.0]  # [m] east of its slot
+
+    def standing() -> Any:
+        message = Odometry(header=Header(stamp=to_stamp(now[-1] if now else 0.0)))
+        x, y, _ = fleet.slot(victim, 0)
+        message.pose.pose.position.x, message.pose.pose.position.y = x + away[0], y
+        return message
+
+    fleet.start_world(deaf=[victim])
+    fleet.start_robots("robots", fleet.names)
+    fleet.start_dispatcher(startup_timeout=3.0)
+    send = fleet.publish(Odometry, f"{victim}/odom", qos_profile_sensor_data, standing)
+    ticks = fleet.await_ticks(2, lambda tick: victim in asked(tick), meanwhile=send)
+    assert all(victim in lost(tick) and tick["complete"] for tick in ticks)
+    assert "out of service" in ticks[-1]["stale"][victim]
+    fleet.await_(
+        lambda: [True for _, values in fleet.statuses("robots") if victim in values.get("outside_zones", {})],
+        "a report of the robot outside",
+        send,
+    )
+    away[0] = 0.0
+    fleet.await_ticks(1, lambda tick: victim in tick["zones"], meanwhile=send)
+
+
 def test_a_robot_without_fresh_poses_does_not_keep_its_sample_alive(fleet: Fleet) -> None:
     """Its node lives and holds a latched zone; the stamp tells how old it is."""
     victim, now = fleet.names[0], fleet.clock()

@@ -52,6 +52,7 @@ def test_more_starts_find_the_best_of_all_pairs_where_the_named_end_far_below() 
         for moves in product((0, 1), repeat=9)
     )
     assert named.expected_return < best - 10.0
+    assert best - named.expected_return - 1e-4 < proof.pair_gap < 1.1 * (best - named.expected_return)  # beside them
     bundle = solve(game, 1, n=10, settings=SolverConfig(starts=STARTS, rollouts=250, filtering=False))
     assert abs(bundle.how["alternation"]["trace"][-1] - best) < 1e-4
     assert bundle.how["alternation"]["start"].startswith("random ")

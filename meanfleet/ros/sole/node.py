@@ -19,6 +19,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from meanfleet.errors import UserError
 
 from ..node import DISCOVERY_SECONDS, LEASE_SECONDS, WorkingNode
+from ..publishers import publisher_of
 from .choice import Choice
 
 LOOK = 0.02  # [s, wall] between two looks for somebody else
@@ -186,18 +187,19 @@ class SoleReader:
     def look(self) -> bool:
         """Take in what has arrived, and who is there; True if a stray was noticed."""
         now, before = time.monotonic(), self.strays
-        received = list(self._taken())
-        if received or now - self._looked >= GLANCE:
+        taken = list(self._taken())
+        if taken or now - self._looked >= GLANCE:
             self._looked = now
             node = self._node
             found = node.get_publishers_info_by_topic(node.resolve_topic_name(self.topic))
-            self._choice.look((bytes(one.endpoint_gid) for one in found), received, now)
+            present = {bytes(one.endpoint_gid) for one in found}
+            received = [(publisher_of(info, present), message) for message, info in taken]
+            self._choice.look(present, received, now)
         return self.strays > before
 
     def _match(self, change: Any) -> None:
         self._choice.came = change.total_count
 
-    def _taken(self) -> Iterator[tuple[bytes, Any]]:
+    def _taken(self) -> Iterator[tuple[Any, dict[str, Any]]]:
         while (taken := self._subscription.handle.take_message(self._kind, False)) is not None:
-            message, info = taken
-            yield bytes(info["publisher_gid"]["data"]), message
+            yield taken

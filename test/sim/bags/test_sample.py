@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -82,6 +83,15 @@ def test_its_fit(log: FleetLog) -> None:
     assert fitted.law[receiving, following, 1] == pytest.approx(0.85, abs=0.006)
 
 
+def to_last_digits(value: Any) -> Any:
+    """Real numbers to nine digits: in those after them, sums differ from one processor to another."""
+    if isinstance(value, dict):
+        return {key: to_last_digits(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [to_last_digits(inner) for inner in value]
+    return pytest.approx(value, rel=1e-9, abs=1e-9) if isinstance(value, float) else value
+
+
 def test_its_command_makes_it_again(log: FleetLog, config: Config, bundle: PolicyBundle, tmp_path: Path) -> None:
     pytest.importorskip("pybullet")
     options = {"k": 5, "observer": "dirichlet", "ticks": TICKS, "seed": SEED}
@@ -92,7 +102,7 @@ def test_its_command_makes_it_again(log: FleetLog, config: Config, bundle: Polic
     assert again.moves is not None
     assert log.moves is not None
     assert np.array_equal(again.moves, log.moves)
-    assert again.ticks == log.ticks
+    assert again.ticks == to_last_digits(log.ticks)
 
 
 def test_poses_at_given_times(log: FleetLog, config: Config) -> None:

@@ -201,7 +201,7 @@ def test_steering_is_counted_from_the_dispatchers_words() -> None:
 @pytest.mark.parametrize("by_priority", [True, False])
 def test_the_fitted_configuration_solves_to_the_fitted_game(config: Config, tmp_path: Path, by_priority: bool) -> None:
     found = fit(with_ticks(), by_priority=by_priority)
-    paths = write_game({"": found}, config, tmp_path / "out" / "fitted.yaml", {"bag": "00", "seed": 0})
+    paths = write_game({"": found}, config, tmp_path / "fitted.yaml", {"bag": "00", "seed": 0})
     assert [path.name for path in paths] == ["fitted.yaml", "fitted.counts.yaml", "fitted.fit.json"]
     game = Game.from_yaml(paths[0])
     assert game.digest == fitted_game(found, config).digest

@@ -133,6 +133,7 @@ def test_another_policy_than_the_live_one_is_noticed(folder: Path, solved: Polic
 
 
 def test_a_fitted_game_is_solved_and_rolled_out(folder: Path) -> None:
+    (folder / "fit").mkdir()
     text = meanfleet(folder, "fit", "dirichlet", "-c", "fleet.yaml", "-o", "fit/game.yaml")
     assert "moves recorded" in text
     assert "without a model (Q-learning, k = 2" in text

@@ -189,7 +189,7 @@ def test_the_kind_says_which_ceiling_the_budget_allowed() -> None:
     assert kinds[:3] == [AT_ONCE, CHAINED, CHAINED]
     two, one = (
         "2 robots that see all and choose the dispatch",
-        "one robot that sees everything and chooses the dispatch",
+        "one robot that sees all and chooses the dispatch",
     )
     why = f"the chained MDP of k = 3 has {chain:.1e} states"
     assert kinds[3:5] == [f"upper bound, loose: {two}; {why}"] * 2
@@ -219,7 +219,8 @@ def test_both_gaps_of_a_tiny_game_against_every_policy(seed: int, k: int) -> Non
     value = naive.value(case.rule())
     tables = [np.reshape(t, case.table.shape) for t in itertools.product(range(2), repeat=case.table.size)]
     gains = [(naive.value(case.rule(table)) - value).max() for table in tables]
-    moved = [TupleSystem(case.arrays, p, k).expected_return(case.rule()) for p in pure_policies(2, 2, 2)]
+    others = [TupleSystem(case.arrays, p, k) for p in pure_policies(2, 2, 2)]
+    moved = [other.expected_return(case.rule()) for other in others]
     rise = max(moved) - naive.expected_return(case.rule())
 
     surrogate = case.system.under(policy)
@@ -233,6 +234,9 @@ def test_both_gaps_of_a_tiny_game_against_every_policy(seed: int, k: int) -> Non
     exact = best.at_start(best.optimum("simultaneous")) - naive.expected_return(case.rule())
     assert exact - 1e-9 <= found.local_gap_high <= exact * 1.011 + 1e-7
     assert found.local_kind == ("exact" if k == 1 else AT_ONCE)
+    if k < 3:
+        pairs = max(other.expected_return(case.rule(table)) for other in others for table in tables)
+        assert found.pair_gap >= pairs - naive.expected_return(case.rule()) - 1e-7
 
 
 def test_on_the_papers_game_the_ceilings_stand_close_above_the_best_pairs() -> None:

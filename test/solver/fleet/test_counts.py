@@ -277,3 +277,11 @@ def test_an_impossible_place_stays_empty_whatever_the_rounding() -> None:
         assert row[3] == 0
         assert row.sum() == most
         assert abs(row[2] / most - 0.05) < 1e-6
+
+
+def test_a_chance_that_rounding_leaves_above_the_rest_takes_the_rest() -> None:
+    """Uncompiled, for numpy refuses chances above 1 where compiled code happens to take them."""
+    row = np.zeros(4, dtype=np.int64)
+    scatter.py_func(1000, np.array([0.8, 0.15, 0.05, 1e-30]), np.random.default_rng(0), row)
+    assert row.sum() == 1000
+    assert row[2] > 0
