@@ -117,7 +117,7 @@ def show(bundle: PolicyBundle, names: tuple[str, ...] | None = None) -> None:
     )
     console.print(
         "gap: what a better response could still gain; robots' gap: found … proven not to be exceeded; both's gap: "
-        "what another pair of policies could gain, for a pair that neither side betters alone may lie far below another."
+        "what another pair of policies could gain, for one that neither side betters alone may lie far below another."
     )
     for whose, key in (("robots'", "local_kind"), ("both's", "pair_kind")):
         for kind, ks in _kinds(bundle, key).items():
