@@ -25,7 +25,7 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
 from meanfleet.config import Config
-from meanfleet.layout import RingLayout
+from meanfleet.floors.ring import RingLayout
 from meanfleet.sim.bags.reading import Source, read_fleet
 
 CONFIG = Path(__file__).resolve().parent.parent / "config" / "demo.yaml"

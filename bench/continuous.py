@@ -19,10 +19,10 @@ import numpy as np
 from measuring import machine
 
 from meanfleet.cli.common import numbers
-from meanfleet.continuous.study import conduct
-from meanfleet.continuous_config import ContinuousConfig
+from meanfleet.families.line.config import ContinuousConfig
 from meanfleet.solver.continuous.rollouts import Estimate
 from meanfleet.solver.continuous.warehouse import ContinuousWarehouse
+from meanfleet.studies.continuous.study import conduct
 
 ROOT = Path(__file__).resolve().parent.parent
 FLEETS, TICKS = 30, 50

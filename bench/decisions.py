@@ -25,10 +25,10 @@ from rich.progress import track
 from running_fleet import decisions
 from scipy.stats import t as student
 
-from meanfleet.bundle import PolicyBundle
+from meanfleet.base.errors import UserError
 from meanfleet.config import Config
-from meanfleet.errors import UserError
 from meanfleet.running.simulation import simulate
+from meanfleet.solver.bundle.policy import PolicyBundle
 
 HEADER = f"{'observer':>10} {'k':>5} {'reward per tick':>16} {'against all n, 95 %':>28} {'agree':>6} {'loss':>15}"
 

@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 from measuring import Spread, machine
 
-from meanfleet.learning.study import load
 from meanfleet.solver.dynamics.convergence import decay
 from meanfleet.solver.dynamics.ode import integrate
 from meanfleet.solver.dynamics.process import simulate
+from meanfleet.studies.dynamics.study import load
 
 ROOT = Path(__file__).resolve().parent.parent
 REPEATS, SPEEDUPS = 20, (1, 2, 4, 8, 16)

@@ -26,8 +26,8 @@ from typing import Any
 import numpy as np
 
 from meanfleet.config import SolverConfig
-from meanfleet.filtering import RHOS
 from meanfleet.solver import Game
+from meanfleet.solver.bundle.filtering import RHOS
 from meanfleet.solver.filter_robots import SHORTEST_WAY, fitted_robots
 from meanfleet.solver.filter_selection import USUAL_RHO, FilterSelection, filter_model
 from meanfleet.solver.fleet import Estimate, Fleet

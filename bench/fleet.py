@@ -21,11 +21,11 @@ from typing import Any
 from measuring import machine
 from running_fleet import run_fleet
 
-from meanfleet.bundle import PolicyBundle
+from meanfleet.base.errors import UserError
+from meanfleet.base.files import replacing
 from meanfleet.config import Config
-from meanfleet.errors import UserError
-from meanfleet.files import replacing
 from meanfleet.solver import Game, solve
+from meanfleet.solver.bundle.policy import PolicyBundle
 
 CONFIG = Path(__file__).resolve().parent / "fleet.yaml"
 SIZES, POLLED = (10, 100, 300, 1000), (1, 5, 20, 50)

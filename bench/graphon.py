@@ -28,13 +28,13 @@ import numpy as np
 from matplotlib.figure import Figure
 from measuring import machine
 
+from meanfleet.base.figures import BLUE, GREY, ORANGE, rendered
+from meanfleet.base.files import replacing
 from meanfleet.config import Config
 from meanfleet.dispatcher_node.sampling import Graphon, Roster, Uniform, design_from_config
-from meanfleet.files import replacing
 from meanfleet.sim.backends.model import ModelWorld
 from meanfleet.sim.start import start_zones
 from meanfleet.solver import Game
-from meanfleet.sweep.figures import BLUE, GREY, ORANGE, rendered
 
 CONFIG = Path(__file__).resolve().parent.parent / "config" / "graphon.yaml"
 KS = (2, 4, 6, 10, 15, 20, 30)

@@ -28,7 +28,7 @@ from measuring import machine
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
-from meanfleet.sim.replay.bootstrap import block_band
+from meanfleet.base.bootstrap import block_band
 
 FloatArray = NDArray[np.float64]
 TICKS = (60, 200, 1000)

@@ -25,7 +25,6 @@ import numpy as np
 from measuring import machine
 from scipy.stats import t as student
 
-from meanfleet.bundle import PolicyBundle, Table
 from meanfleet.config import Config, LocalTransition
 from meanfleet.running.recording import RunBag
 from meanfleet.running.simulation import simulate
@@ -33,6 +32,7 @@ from meanfleet.sim.bags.reading import read_fleet
 from meanfleet.sim.fitting.estimating import Fitted, fit
 from meanfleet.sim.fitting.writing import fitted_game
 from meanfleet.solver import Game, solve
+from meanfleet.solver.bundle.policy import PolicyBundle, Table
 from meanfleet.solver.global_learning import learn_exact
 from meanfleet.solver.policies import shortest_way
 from meanfleet.solver.surrogate import KRobotSystem

@@ -20,16 +20,16 @@ import numpy as np
 from bags import CONFIG, ODOMETRY, RATE, SECONDS, write
 from measuring import Spread, machine, timed
 
-from meanfleet.bundle import PolicyBundle, Table
 from meanfleet.config import Config
-from meanfleet.filtering import FilterModel, FilterSetting
 from meanfleet.sim.bags.log import FleetLog
 from meanfleet.sim.bags.reading import Source, read_fleet
-from meanfleet.sim.replay.sweep import Options, Replay, replay
 from meanfleet.solver import Game
+from meanfleet.solver.bundle.filtering import FilterModel, FilterSetting
+from meanfleet.solver.bundle.policy import PolicyBundle, Table
 from meanfleet.solver.global_learning import learn_exact
 from meanfleet.solver.policies import shortest_way
 from meanfleet.solver.surrogate import KRobotSystem
+from meanfleet.studies.replay.sweep import Options, Replay, replay
 
 KS = (1, 2, 3, 5, 8, 10, 15, 20)
 TARGET = 5.0  # [s]

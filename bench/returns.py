@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from meanfleet.bundle import PolicyBundle
 from meanfleet.config import SolverConfig
 from meanfleet.solver import Game, solve
+from meanfleet.solver.bundle.policy import PolicyBundle
 from meanfleet.solver.fleet import Estimate, Fleet
 from meanfleet.solver.fleet.candidates import Candidate, distinct, plain_tables
 from meanfleet.solver.fleet.robots import best_blind

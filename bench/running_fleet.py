@@ -13,14 +13,14 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from meanfleet.bundle import PolicyBundle
+from meanfleet.base.errors import UserError
 from meanfleet.config import Config
-from meanfleet.errors import UserError
 from meanfleet.running.graph import warehouse_graph
 from meanfleet.running.record import RunRecord
 from meanfleet.running.summary import summarise
 from meanfleet.running.supervisor import Supervisor
-from meanfleet.running.trajectory import Trajectory
+from meanfleet.sim.trajectory import Trajectory
+from meanfleet.solver.bundle.policy import PolicyBundle
 
 SAMPLING = 0.5  # [s, wall] between two looks at the processes
 WARM_UP = 3  # ticks not counted

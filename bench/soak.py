@@ -34,8 +34,8 @@ from soaking.memory import trend
 from soaking.node import Ears, SoakNode
 from soaking.run import History, Soak
 
+from meanfleet.base.errors import UserError
 from meanfleet.config import Config
-from meanfleet.errors import UserError
 
 PERIOD = 10.0  # [s, wall] between two faults
 TARGET = 0.5  # [MB] per 1,000 subscriptions

@@ -23,8 +23,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `meanfleet` f
 from measuring import ROOT, Spread, in_child, machine
 from solver_methods import OWN, PEERS, bytes_needed
 
-from meanfleet.errors import UserError
-from meanfleet.files import writable_folder, write_json
+from meanfleet.base.errors import UserError
+from meanfleet.base.files import writable_folder, write_json
 from meanfleet.solver import Game
 
 METHODS = (*OWN, *PEERS)

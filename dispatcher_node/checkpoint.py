@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from meanfleet.errors import UserError
-from meanfleet.files import write_json
+from meanfleet.base.errors import UserError
+from meanfleet.base.files import write_json
 
 
 class Checkpoint:

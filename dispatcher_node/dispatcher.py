@@ -18,9 +18,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from meanfleet.bundle import PolicyBundle
-from meanfleet.errors import UserError
-from meanfleet.filtering import first_best
+from meanfleet.base.errors import UserError
+from meanfleet.solver.bundle.filtering import first_best
+from meanfleet.solver.bundle.policy import PolicyBundle
 
 from .observers import PARTICLES, Belief, Sample, belief_of, check_observer, handed_over, make_observer
 from .sampling import Design, Graphon, Polling, rounded, simple_design, weighted_shares

@@ -57,27 +57,27 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.qos import QoSCompatibility, qos_check_compatible
 from std_msgs.msg import Header
 
-from meanfleet.errors import UserError
-from meanfleet.memory import give_back
-from meanfleet.priorities import priority_name
+from meanfleet.base.errors import UserError
+from meanfleet.base.memory import give_back
+from meanfleet.floors.priorities import priority_name
 from meanfleet.ros.conversions import diagnostics
-from meanfleet.ros.managed.node import ManagedNode
+from meanfleet.ros.estop import StopLine
+from meanfleet.ros.exclusive import SolePublisher, SoleReader
+from meanfleet.ros.managed import ManagedNode
 from meanfleet.ros.node import DIAGNOSTICS, LATCHED, LEASE_SECONDS, Signals, run
-from meanfleet.ros.sole.node import SolePublisher, SoleReader
 from meanfleet.safety import SHADOW
-from meanfleet.safety.node import StopLine
 
 from .checkpoint import Checkpoint
 from .conversions import priority_message, report_message, zone_sample
 from .dispatcher import Dispatcher
 from .gather import Gather
 from .holding import Holding
-from .lines import Lines
 from .observers import fitted_to_another
 from .parameters import PARAMETERS, dispatcher_from
 from .rehearsal import Rehearsal
 from .report import Ledger, tick_report
 from .schedule import Due, Schedule
+from .subscriptions import Lines
 
 WAIT = 0.02  # [s, wall] longest wait between two looks at the clock
 STALL_PERIOD = 5.0  # [s, wall] between two complaints about a clock that stands still

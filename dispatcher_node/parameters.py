@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config
 from meanfleet.ros.parameters import AUTOSTART, CONFIG, EXCLUDE, MODE, POLICY, STATE_DIR, N, ParameterSpec
+from meanfleet.solver.bundle.policy import PolicyBundle
 
 from .dispatcher import RULES, Dispatcher
 from .observers import OBSERVERS

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config
-from meanfleet.continuous_bundle import ContinuousBundle
+from meanfleet.config.families import family_of
 from meanfleet.safety import excluded
+from meanfleet.solver.bundle.policy import PolicyBundle
 
 from .dispatcher import Dispatcher, Rule, check_polling
-from .line import LineDispatcher
 from .sampling import design_from_config
 
 
@@ -63,7 +62,7 @@ class Steering:
             UserError: as `Dispatcher`.
         """
         settings = config.dispatcher
-        kind: type[Dispatcher] = LineDispatcher if isinstance(bundle, ContinuousBundle) else Dispatcher
+        kind: type[Dispatcher] = family_of(config).dispatcher
         return kind(
             bundle,
             config.robots,

@@ -6,7 +6,7 @@ import re
 from importlib.metadata import version
 from pathlib import Path
 
-from .kernel_cache import provide_cache
+from meanfleet.base.kernel_cache import provide_cache
 
 _MANIFEST = Path(__file__).resolve().parent.parent / "package.xml"  # of a checkout, installed or not
 

@@ -1,5 +1,5 @@
 """`python -m meanfleet` is the command line."""
 
-from .cli import main
+from meanfleet.cli import main
 
 main()

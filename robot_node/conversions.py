@@ -11,7 +11,7 @@ from nav_msgs.msg import Odometry
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from std_msgs.msg import Header
 
-from meanfleet.robot_config import PoseSource
+from meanfleet.config.robot import PoseSource
 from meanfleet.ros.conversions import to_seconds, to_stamp
 
 POSE_TYPES: dict[str, tuple[Any, Callable[[Any], Any]]] = {

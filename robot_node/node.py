@@ -62,27 +62,27 @@ from sensor_msgs.msg import BatteryState
 from std_msgs.msg import Header
 from std_srvs.srv import Trigger
 
-from meanfleet.bundle import PolicyBundle
-from meanfleet.errors import UserError, suggestion
-from meanfleet.frames import Frames, PlanarPose
-from meanfleet.priorities import Priorities
+from meanfleet.base.errors import UserError, suggestion
+from meanfleet.floors.frames import Frames, PlanarPose
+from meanfleet.floors.priorities import priorities_of
 from meanfleet.ros.conversions import diagnostics, to_seconds, zone_header
-from meanfleet.ros.managed.node import ManagedNode
+from meanfleet.ros.estop import StopLine
+from meanfleet.ros.exclusive import SoleReader
+from meanfleet.ros.exclusive_choice import SETTLED
+from meanfleet.ros.managed import ManagedNode
 from meanfleet.ros.node import DIAGNOSTICS, LATCHED, LEASE_SECONDS, Signals, run
-from meanfleet.ros.sole.choice import SETTLED
-from meanfleet.ros.sole.node import SoleReader
 from meanfleet.safety import SHADOW, excluded
-from meanfleet.safety.node import StopLine
-from meanfleet.zone_map import NOWHERE
+from meanfleet.solver.bundle.policy import PolicyBundle
+from meanfleet.space.zone_map import NOWHERE
 
 from .awaiting import awaited
 from .confirmation import Confirmation
 from .conversions import POSE_TYPES, planar_pose, pose_quality
-from .crew import check_mode, crew_of
+from .goal_outcome import Outcome
+from .goal_senders import Outlets
 from .goals import Goal
 from .halt import Halt
-from .outlets.node import Outlets
-from .outlets.outcome import Outcome
+from .making import check_mode, crew_of
 from .parameters import PARAMETERS
 from .service import Service
 from .twins import Twins
@@ -122,7 +122,7 @@ class RobotNode(ManagedNode):
         self.names = self._own_robots()
         self.frames, self.priorities, self.sent_again = (
             Frames(self.config.frames, self.names),
-            Priorities(self.config),
+            priorities_of(self.config),
             0,
         )
         self.team, self.goals = crew_of(self.config, self.bundle, self.names, self.get_parameter("seed").value)

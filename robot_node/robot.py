@@ -7,7 +7,7 @@ from bisect import bisect_right
 
 import numpy as np
 
-from meanfleet.bundle import PolicyBundle
+from meanfleet.solver.bundle.policy import PolicyBundle
 
 
 class Robot:

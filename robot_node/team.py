@@ -9,9 +9,9 @@ from math import isfinite
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from meanfleet.bundle import PolicyBundle
-from meanfleet.frames import named, refusal
-from meanfleet.zone_map import NOWHERE, ZoneMap
+from meanfleet.floors.frames import named, refusal
+from meanfleet.solver.bundle.policy import PolicyBundle
+from meanfleet.space.zone_map import NOWHERE, ZoneMap
 
 from .goals import Goal
 from .robot import Robot, robot_seed

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from meanfleet.zone_graph import ZoneGraph
+from meanfleet.space.zone_graph import ZoneGraph
 
 from .backends.protocol import Backend
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 
 WAIT = 10.0  # [s] for the server's answer
 ASK = "import ctypes; raise SystemExit(not ctypes.CDLL('libX11.so.6').XOpenDisplay(None))"

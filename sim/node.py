@@ -30,12 +30,12 @@ from rosgraph_msgs.msg import Clock
 from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
-from meanfleet.errors import UserError
-from meanfleet.floor import floor_of
-from meanfleet.priorities import Priorities
+from meanfleet.base.errors import UserError
+from meanfleet.floors.floor import floor_of
+from meanfleet.floors.priorities import priorities_of
 from meanfleet.ros.conversions import diagnostics, to_stamp
+from meanfleet.ros.exclusive import SolePublisher
 from meanfleet.ros.node import DIAGNOSTICS, GOAL, LATCHED, Signals, WorkingNode, run
-from meanfleet.ros.sole.node import SolePublisher
 
 from .conversions import OdometryWriter, clock_message, fleet_markers
 from .odometry import Turns
@@ -72,7 +72,7 @@ class WorldNode(WorkingNode):
         self.diagnostics = self.create_publisher(DiagnosticArray, "diagnostics", DIAGNOSTICS)
         self.goals: deque[tuple[int, float, float]] = deque()
         self.priority: int | None = None
-        self.priorities = Priorities(self.config)
+        self.priorities = priorities_of(self.config)
         for index, name in enumerate(names):
             self.listen(PoseStamped, f"{name}/goal_pose", lambda message, i=index: self._store_goal(i, message), GOAL)
         self.listen(Header, "priority_zone", self._hear, LATCHED)

@@ -16,7 +16,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from meanfleet.config import WorldConfig
-from meanfleet.layout import RingLayout
+from meanfleet.floors.ring import RingLayout
 
 PARKED, LEAVING, DRIVING, ENTERING = 0, 1, 2, 3
 """Phases of a robot: in its slot; moving out to its lane; along the lane; moving in from the lane."""

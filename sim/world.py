@@ -8,18 +8,17 @@ import sys
 import numpy as np
 from numpy.typing import NDArray
 
+from meanfleet.base.errors import UserError
 from meanfleet.config import Config
-from meanfleet.errors import UserError
+from meanfleet.config.families import family_of, require_command
 from meanfleet.solver import Game
 
-from .backends.line import LineWorld, ModelLine
 from .backends.model import ModelWorld
 from .backends.protocol import Backend
 from .display import require_display
 from .start import start_zones
 
 BACKENDS = ("bullet", "kinematic", "model")
-LINE_BACKENDS = ("bullet", "model")
 
 
 def check_world(config: Config, backend: str | None, gui: bool) -> str:
@@ -31,10 +30,9 @@ def check_world(config: Config, backend: str | None, gui: bool) -> str:
     name = backend or config.world.backend
     if name not in BACKENDS:
         raise UserError(f"backend {name!r} is unknown: choose from {', '.join(BACKENDS)}")
-    if config.tracks is not None and name not in LINE_BACKENDS:
-        raise UserError(
-            f"backend {name!r}: {config.source} has robots on a line: choose from {', '.join(LINE_BACKENDS)}"
-        )
+    own = family_of(config)
+    if name not in own.backends:
+        raise UserError(f"backend {name!r}: {config.source} has {own.kind.what}: choose from {', '.join(own.backends)}")
     if config.floor is not None and name != "model":
         raise UserError(
             f"{config.source} measures a real floor, but the {name} backend simulates a ring warehouse: "
@@ -53,24 +51,15 @@ def world_of(config: Config, seed: int, backend: str | None = None, gui: bool = 
     Raises:
         UserError: as `make_world`.
     """
-    if config.tracks is not None:
-        return make_line(config, seed, backend, gui)
+    world: Backend = family_of(config).world(config, seed, backend, gui)
+    return world
+
+
+def world_of_zones(config: Config, seed: int, backend: str | None = None, gui: bool = False) -> Backend:
+    """As `world_of`, of robots in zones."""
     game = Game.from_config(config)
     start = start_zones(game, len(config.robots), seed, config.type_of)
     return make_world(config, game, seed, start, backend, gui)
-
-
-def make_line(config: Config, seed: int, backend: str | None = None, gui: bool = False) -> LineWorld:
-    """The world of robots on a line, in the clusters that its model begins with.
-
-    Raises:
-        UserError: as `check_world`.
-    """
-    if check_world(config, backend, gui) == "model":
-        return ModelLine(config, seed)
-    from .backends.bullet_line import BulletLine
-
-    return BulletLine(config, seed, gui)
 
 
 def make_world(
@@ -95,7 +84,7 @@ def make_driving_world(config: Config, seed: int, backend: str | None = None) ->
         UserError: an unknown backend, the model backend, which has nothing to count, or a graph that is no ring.
     """
     name = check_world(config, backend, gui=False)
-    config.require_zones("only moves between zones are counted")
+    require_command(config, "count")
     if name == "model":
         raise UserError("the model backend jumps by P_l itself: count with --backend bullet or kinematic")
     _check_ring(name, config)

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from meanfleet.archives import read_arrays
-from meanfleet.files import replacing
+from meanfleet.base.archives import read_arrays
+from meanfleet.base.files import replacing
 
 from .game import FloatArray
 

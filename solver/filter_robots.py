@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 
 from .filter_selection import USUAL_RHO, FilterSelection
 from .fleet.candidates import Remembering

@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from meanfleet.filtering import Deciding, FilterModel, FilterSetting
-
+from .bundle.filtering import Deciding, FilterModel, FilterSetting
 from .fleet.candidates import Candidate, Remembering
 from .fleet.choice import Race, affordable, paired_lead, race
 from .fleet.counts import CHUNK, Estimate, discounted_horizon

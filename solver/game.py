@@ -15,15 +15,16 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from meanfleet.archives import read_arrays
-from meanfleet.errors import UserError
-from meanfleet.zone_graph import RING_MOVES, ZoneGraph, ZoneGraphError
+from meanfleet.base.archives import read_arrays
+from meanfleet.base.errors import UserError
+from meanfleet.config import Config
+from meanfleet.config.families import family_of
+from meanfleet.space.zone_graph import RING_MOVES, ZoneGraph, ZoneGraphError
 
 FloatArray = NDArray[np.float64]
 ROW_SUM_TOLERANCE = 1e-9
@@ -250,24 +251,21 @@ class Game:
         Raises:
             UserError: the configuration or the game in it is invalid.
         """
-        from meanfleet.config import Config
-
         return cls.from_config(Config.from_yaml(path))
 
     @classmethod
-    def from_config(cls, config: Any, law: Callable[[FloatArray], FloatArray] | None = None) -> Game:
-        """Build the game of a `meanfleet.config.Config`; files it names are relative to it.
+    def from_config(cls, config: Config, law: Callable[[FloatArray], FloatArray] | None = None) -> Game:
+        """Build the game of a configuration; files it names are relative to it.
 
         `law` makes counted transitions of their Dirichlet weights; None: their mean.
+
+        Raises:
+            UserError: the game in it is invalid, or fleets of its family have none.
         """
-        from .warehouse import mean_law, warehouse_game
+        game: Game = family_of(config).game(config, law)
+        return game
 
-        config.require_zones("the game to solve is one of zones")
-        if config.game.file is not None:
-            return cls.from_npz(Path(config.source).parent / config.game.file)._on_graph_of(config)
-        return warehouse_game(config, law or mean_law)
-
-    def _on_graph_of(self, config: Any) -> Game:
+    def on_graph_of(self, config: Config) -> Game:
         """The same game on the graph that a configuration has; one without `graph:` leaves the game as it is."""
         if config.graph is None or self.graph == config.zone_graph:
             return self

@@ -16,7 +16,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 
 from .game import FloatArray, Game
 

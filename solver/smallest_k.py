@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from meanfleet.base.errors import UserError
 from meanfleet.config import SolverConfig
-from meanfleet.errors import UserError
 
 from .filter_selection import FilterSelection, filter_model
 from .fleet.candidates import Candidate, Remembering, Rule

@@ -11,11 +11,11 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 import meanfleet
-from meanfleet.bundle import PolicyBundle, Table
+from meanfleet.base.errors import UserError
 from meanfleet.config import SolverConfig
-from meanfleet.errors import UserError
 
 from .alternation import Equilibrium, best_equilibrium, starting_policies
+from .bundle.policy import PolicyBundle, Table
 from .checkpoint import Checkpoint
 from .filter_robots import SHORTEST_WAY, Fitted, fitted_robots
 from .filter_selection import FilterSelection

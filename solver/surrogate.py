@@ -19,7 +19,7 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 
 from .game import FloatArray, Game
 from .histograms import count_histograms, enumerate_histograms

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, poch
 
-from meanfleet.type_config import counts_of
+from meanfleet.config.types import counts_of
 
 from .game import FloatArray, Game, GameError
 

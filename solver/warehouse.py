@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meanfleet.config import Config, CountedTransition, LocalReward, LocalTransition, MoveReward
-from meanfleet.counts import read_counts, read_steering
-from meanfleet.zone_graph import STAY, ZoneGraph
+from meanfleet.config.counts import read_counts, read_steering
+from meanfleet.space.zone_graph import STAY, ZoneGraph
 
 from .game import FloatArray, Game, GameError
 from .types import typed_game, weighed

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config, SolverConfig
-from meanfleet.continuous_bundle import ContinuousBundle
+from meanfleet.families.line.bundle import ContinuousBundle
 from meanfleet.solver import Game, solve
+from meanfleet.solver.bundle.policy import PolicyBundle
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from meanfleet.bundle import PolicyBundle, Table
 from meanfleet.config import Config
 from meanfleet.solver import Game
+from meanfleet.solver.bundle.policy import PolicyBundle, Table
 from meanfleet.solver.histograms import count_histograms
 
 

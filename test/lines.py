@@ -6,13 +6,13 @@ from itertools import pairwise
 
 import numpy as np
 
-from meanfleet.continuous.bundles import bundle_of
-from meanfleet.continuous_bundle import ContinuousBundle
-from meanfleet.continuous_config import ContinuousConfig
+from meanfleet.families.line.bundle import ContinuousBundle
+from meanfleet.families.line.config import ContinuousConfig
 from meanfleet.solver.continuous.discretised import Exploration, estimated_game, solve_bins
 from meanfleet.solver.continuous.networks import Layers
 from meanfleet.solver.continuous.rules import Toward
 from meanfleet.solver.continuous.warehouse import ContinuousWarehouse
+from meanfleet.studies.continuous.bundles import bundle_of
 
 SMALL = ContinuousConfig(line={"robots": 60}, polled=(1, 5), bins={"kappa": 6, "fleets": 150})
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from meanfleet.bundle import PolicyBundle, Table
-from meanfleet.filtering import FilterModel, FilterSetting
 from meanfleet.sim.bags.log import UNKNOWN, FleetLog
 from meanfleet.solver import Game
+from meanfleet.solver.bundle.filtering import FilterModel, FilterSetting
+from meanfleet.solver.bundle.policy import PolicyBundle, Table
 from meanfleet.solver.global_learning import learn_exact
 from meanfleet.solver.surrogate import KRobotSystem
 from naive.surrogate import random_arrays, random_policy

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from meanfleet.bundle import PolicyBundle, Table
 from meanfleet.robot_node.team import Team
 from meanfleet.solver import Game
-from meanfleet.zone_map import ZoneMap
+from meanfleet.solver.bundle.policy import PolicyBundle, Table
+from meanfleet.space.zone_map import ZoneMap
 from naive.surrogate import random_arrays, random_policy
 
 # Four pads of 1 m x 1 m in a row with gaps of 1 m: zone z is x in [2z, 2z + 1].

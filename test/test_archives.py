@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import zstandard
 
-from meanfleet import archives
-from meanfleet.archives import read_arrays
-from meanfleet.bundle import PolicyBundle
-from meanfleet.errors import UserError
+from meanfleet.base import archives
+from meanfleet.base.archives import read_arrays
+from meanfleet.base.errors import UserError
 from meanfleet.sim.bags.files import readable
 from meanfleet.solver import Game, GameError
+from meanfleet.solver.bundle.policy import PolicyBundle
 
 
 def header(shape: tuple[int, ...], descr: str = "<f8") -> bytes:

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from meanfleet.bundle import PolicyBundle, Table, _checksum
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 from meanfleet.solver import Game
-from meanfleet.zone_graph import ZoneGraph
+from meanfleet.solver.bundle.policy import PolicyBundle, Table, _checksum
+from meanfleet.space.zone_graph import ZoneGraph
 from naive.surrogate import histograms, random_arrays, random_policy
 
 

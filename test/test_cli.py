@@ -15,10 +15,10 @@ import pytest
 import yaml
 
 from meanfleet import __version__
-from meanfleet.bundle import PolicyBundle
+from meanfleet.base.words import gap_text
 from meanfleet.cli.app import app
-from meanfleet.gaps import gap_text
 from meanfleet.solver import Game
+from meanfleet.solver.bundle.policy import PolicyBundle
 from naive.surrogate import random_arrays
 
 ROOT = Path(__file__).resolve().parent.parent

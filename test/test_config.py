@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from meanfleet.base.errors import UserError
 from meanfleet.config import Config, CountedTransition, FleetConfig, LocalTransition
-from meanfleet.counts import read_counts, world_digest, write_counts
-from meanfleet.errors import UserError
+from meanfleet.config.counts import read_counts, world_digest, write_counts
 from meanfleet.solver import Game
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from meanfleet.continuous_bundle import ContinuousBundle
+from meanfleet.families.line.bundle import ContinuousBundle
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL: dict[str, Any] = {

@@ -12,12 +12,12 @@ import pytest
 from lines import network
 from typer.testing import CliRunner
 
-from meanfleet.bundle import PolicyBundle
+from meanfleet.base.errors import UserError
 from meanfleet.cli.app import app
 from meanfleet.config import Config
-from meanfleet.continuous_bundle import ContinuousBundle
-from meanfleet.errors import UserError
-from meanfleet.loading import load_any, load_policies
+from meanfleet.families.line.bundle import ContinuousBundle
+from meanfleet.solver.bundle.loading import load_any, load_policies
+from meanfleet.solver.bundle.policy import PolicyBundle
 from meanfleet.solver.continuous.networks import greedy
 from meanfleet.solver.continuous.rules import Toward
 

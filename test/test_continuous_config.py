@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from meanfleet.continuous_config import DEPLOYED, ContinuousConfig
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
+from meanfleet.families.line.config import DEPLOYED, ContinuousConfig
 from meanfleet.solver.continuous.warehouse import ContinuousWarehouse
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -268,3 +268,17 @@ def test_sections_of_the_mathematics_that_the_code_names_are_there() -> None:
             named |= dict.fromkeys(re.findall(r"\d+", list_), names(path))
     assert len(named) >= 9
     assert {number: path for number, path in named.items() if number not in there} == {}
+
+
+def test_every_place_in_the_architecture_is_there() -> None:
+    """Its table of floors is that of the test, and every path in it exists; so does every function on the way of k."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    places = set(re.findall(r"`((?:solver|sim|dispatcher_node|robot_node|meanfleet|test)(?:/[\w.]+)*)`", text))
+    assert len(places) > 60
+    assert [place for place in sorted(places) if not (ROOT / place).exists()] == []
+    walk = re.findall(r"^\d+\. `(?:\w+\.)?(\w+)`", text, re.MULTILINE)
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in ROOT.glob("[dmrs]*/**/*.py"))
+    assert len(walk) == 12
+    assert [
+        name for name in walk if not re.search(rf"(?:def|class) {name}\b|^    {name}:", sources, re.MULTILINE)
+    ] == []

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from meanfleet.errors import UserError
-from meanfleet.files import replacing, write_json
+from meanfleet.base.errors import UserError
+from meanfleet.base.files import replacing, writable_file, write_json
 
 
 def write_while(path: Path, happens: Callable[[], None]) -> None:
@@ -47,5 +47,5 @@ def test_a_full_disk_leaves_the_old_file_whole(tmp_path: Path) -> None:
 
 def test_a_folder_that_may_be_mistyped_is_not_made(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"there is no folder .*ouy; make it, or choose another place"):
-        write_json(tmp_path / "ouy" / "policy.json", {})
+        writable_file(tmp_path / "ouy" / "policy.npz")
     assert not list(tmp_path.iterdir())

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meanfleet.filtering import HEAD, RHOS, forgetting, head_start, rivals, surprise
+from meanfleet.solver.bundle.filtering import HEAD, RHOS, forgetting, head_start, rivals, surprise
 from naive.forgetting import Forgetting, expected_log_chance, log_chance
 
 few = settings(deadline=None, derandomize=True, max_examples=40)

@@ -13,11 +13,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meanfleet.base.errors import UserError
 from meanfleet.config import Config
-from meanfleet.errors import UserError
-from meanfleet.floor import PolygonFloor, floor_of
+from meanfleet.floors.floor import PolygonFloor, floor_of
 from meanfleet.solver import Game
-from meanfleet.zone_map import NOWHERE, ZoneMap
+from meanfleet.space.zone_map import NOWHERE, ZoneMap
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = ROOT / "config" / "fleet.example.yaml"

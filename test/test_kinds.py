@@ -10,16 +10,18 @@ from typing import Any
 import pytest
 import yaml
 
-from meanfleet import kinds
-from meanfleet.config import Config
-from meanfleet.continuous_config import ContinuousConfig
-from meanfleet.crowd_config import CrowdFile
-from meanfleet.dynamics_config import DynamicsFile
-from meanfleet.errors import UserError
-from meanfleet.federated.config import FederatedFile
-from meanfleet.kinds import CROWD, FEDERATED, LINE, PLAYERS, WAREHOUSE, Kind, kind_of
-from meanfleet.learning import study as learning
-from meanfleet.peers import study as peers
+from meanfleet.base.errors import UserError
+from meanfleet.config import Config, kinds
+from meanfleet.config.crowd import CrowdFile
+from meanfleet.config.dynamics import DynamicsFile
+from meanfleet.config.families import Kind
+from meanfleet.config.federated import FederatedFile
+from meanfleet.config.kinds import CROWD, FEDERATED, PLAYERS, kind_of
+from meanfleet.families.line import KIND as LINE
+from meanfleet.families.line.config import ContinuousConfig
+from meanfleet.families.zones import KIND as WAREHOUSE
+from meanfleet.studies.dynamics import study as learning
+from meanfleet.studies.mfq import study as peers
 
 CONFIGS = Path(__file__).resolve().parent.parent / "config"
 MODELS = {LINE: ContinuousConfig, CROWD: CrowdFile, FEDERATED: FederatedFile, PLAYERS: DynamicsFile, WAREHOUSE: Config}
@@ -47,9 +49,9 @@ def content(name: str) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("kind", kinds.KINDS, ids=lambda kind: kind.command)
+@pytest.mark.parametrize("kind", kinds.every(), ids=lambda kind: kind.command)
 def test_the_keys_are_those_of_the_models(kind: Kind) -> None:
-    hidden = {"source", "floor"} | ({"tracks"} if kind is WAREHOUSE else set())
+    hidden = {"source", "floor"} | ({"family", "own"} if kind is WAREHOUSE else set())
     assert {*kind.decisive, *kind.keys} == set(MODELS[kind].model_fields) - hidden
 
 

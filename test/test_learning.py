@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import yaml
 
-from meanfleet.errors import UserError
-from meanfleet.learning.study import conduct, load, summary
+from meanfleet.base.errors import UserError
+from meanfleet.studies.dynamics.study import conduct, load, summary
 
 ROOT = Path(__file__).resolve().parent.parent
 PRISONERS = yaml.safe_load((ROOT / "config" / "prisoners.yaml").read_text())

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from meanfleet.bundle import PolicyBundle, Table
+from meanfleet.base.errors import UserError
 from meanfleet.config import Config
-from meanfleet.errors import UserError
-from meanfleet.loading import load_policies
 from meanfleet.running.recording import RunBag
 from meanfleet.running.simulation import simulate
 from meanfleet.solver import Game, policies
+from meanfleet.solver.bundle.loading import load_policies
+from meanfleet.solver.bundle.policy import PolicyBundle, Table
 
 PLAIN = "zones: [low, high]\nfleet: {prefix: r, count: 300}\ndispatcher: {k: 2}\nworld: {backend: model}\n"
 OWN = PLAIN + "game: {file: own.npz}\n"

@@ -10,7 +10,7 @@ import pytest
 
 COMB = """
 from pathlib import Path
-from meanfleet.memory import give_back
+from meanfleet.base.memory import give_back
 
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096

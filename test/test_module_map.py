@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("solver", "sim", "dispatcher_node", "robot_node")
-ROS_FILES = ("node.py", "conversions.py")
 SOURCES = sorted(
     path
     for folder in (*FOLDERS, "meanfleet")
@@ -46,10 +47,42 @@ def imports(path: Path) -> Iterator[tuple[str, int]]:
                 yield target, node.level
 
 
-def area(module: str) -> str:
-    """Top folder of a module of the package, `meanfleet` for what lies in the package itself."""
+# From the ground up: a module imports from floors below its own and from its own room, never from above or beside.
+FLOORS = (
+    ("base",),
+    ("space",),
+    ("config",),
+    ("solver",),
+    ("floors",),
+    ("safety",),
+    ("ros",),
+    ("dispatcher_node", "robot_node", "sim"),
+    ("families",),
+    ("running",),
+    ("operating", "studies"),
+    ("cli",),
+)
+ROOMS = {room: height for height, floor in enumerate(FLOORS) for room in floor}
+OLD_PLACES = {"meanfleet.bundle", "meanfleet.errors", "meanfleet.filtering"}  # doors for programs of before the floors
+# The modules that import ROS; whatever else there is can be read, tested and reused without it.
+ROS = {
+    *(f"meanfleet.ros.{module}" for module in ("conversions", "estop", "exclusive", "managed", "node")),
+    *(f"meanfleet.robot_node.{module}" for module in ("action_sender", "conversions", "goal_senders", "node")),
+    *(
+        "meanfleet.dispatcher_node.node",
+        "meanfleet.sim.conversions",
+        "meanfleet.sim.node",
+        "meanfleet.sim.recorder.node",
+    ),
+    *("meanfleet.running.node", "meanfleet.operating.doctor.node", "meanfleet.operating.watch.node"),
+}
+MODULES = {name(path): path for path in SOURCES}
+
+
+def room(module: str) -> str:
+    """Top folder of a module of the package; empty for what lies in the package itself."""
     parts = module.split(".")
-    return parts[1] if len(parts) > 1 and parts[1] in FOLDERS else "meanfleet"
+    return parts[1] if len(parts) > 1 else ""
 
 
 def is_ros(module: str) -> bool:
@@ -57,33 +90,56 @@ def is_ros(module: str) -> bool:
     return top in ("rclpy", "builtin_interfaces", "rosgraph_msgs") or top.endswith(("_msgs", "_srvs", "_interfaces"))
 
 
+def known(module: str) -> str:
+    """The module, or the one that a name imported from it is in."""
+    while module and module not in MODULES:
+        module = module.rpartition(".")[0]
+    return module
+
+
 def test_the_sources_were_found() -> None:
-    names = {name(path) for path in SOURCES}
-    assert {f"meanfleet.{folder}" for folder in FOLDERS} <= names
-    assert {"meanfleet", "meanfleet.bundle", "meanfleet.solver.game", "meanfleet.sim.backends.model"} <= names
+    assert {f"meanfleet.{folder}" for folder in FOLDERS} <= set(MODULES)
+    assert {"meanfleet", "meanfleet.solver.bundle.policy", "meanfleet.sim.backends.model"} <= set(MODULES)
     assert ("meanfleet.solver.game", 2) in set(imports(ROOT / "solver" / "fleet" / "counts.py"))
 
 
-def test_only_nodes_and_conversions_know_ros() -> None:
+def test_every_room_has_its_floor() -> None:
+    assert {room(module) for module in MODULES} - {"", "__main__"} - {room(old) for old in OLD_PLACES} == set(ROOMS)
+
+
+def test_imports_point_down() -> None:
     found = [
-        f"{path.relative_to(ROOT)}: {module}"
-        for path in SOURCES
-        for module, _ in imports(path)
-        if is_ros(module) and path.name not in ROS_FILES
+        f"{module} -> {other}"
+        for module, path in MODULES.items()
+        for other, _ in imports(path)
+        if room(module) in ROOMS and room(other) in ROOMS and room(module) != room(other)
+        if ROOMS[room(other)] >= ROOMS[room(module)]
     ]
     assert found == []
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    arrows = {
+        module: {known(other) for other, _ in imports(path) if other.startswith("meanfleet")} - {module, "meanfleet"}
+        for module, path in MODULES.items()
+    }
+    list(TopologicalSorter(arrows).static_order())  # a CycleError shows the circle
+
+
+def test_these_modules_alone_import_ros() -> None:
+    assert {module for module, path in MODULES.items() for other, _ in imports(path) if is_ros(other)} == ROS
 
 
 @pytest.mark.parametrize(
     ("package", "home"),
     [
-        ("pybullet", "sim/backends/bullet"),
+        ("pybullet", ("sim/backends/bullet", "meanfleet/families/line/bullet")),
         ("jax", "solver/continuous/learning"),
         ("optax", "solver/continuous/learning"),
         ("typer", "meanfleet/cli"),
     ],
 )
-def test_a_heavy_package_has_one_home(package: str, home: str) -> None:
+def test_a_heavy_package_has_one_home(package: str, home: str | tuple[str, ...]) -> None:
     found = [
         str(path.relative_to(ROOT))
         for path in SOURCES
@@ -94,62 +150,22 @@ def test_a_heavy_package_has_one_home(package: str, home: str) -> None:
     assert found == []
 
 
-def test_the_solver_knows_neither_worlds_nor_nodes_nor_the_command_line() -> None:
-    forbidden = (
-        *(f"meanfleet.{folder}" for folder in FOLDERS[1:]),
-        "meanfleet.running",
-        "meanfleet.cli",
-        "meanfleet.ros",
-    )
+def test_imports_are_relative_inside_a_room_and_absolute_across() -> None:
     found = [
-        f"{path.relative_to(ROOT)}: {module}"
-        for path in SOURCES
-        if path.relative_to(ROOT).parts[0] == "solver"
-        for module, _ in imports(path)
-        if f"{module}.".startswith(tuple(f"{prefix}." for prefix in forbidden))
+        f"{module}: {other}"
+        for module, path in MODULES.items()
+        for other, level in imports(path)
+        if other.split(".")[0] in ("meanfleet", *FOLDERS) and room(module) in ROOMS
+        if other.split(".")[0] in FOLDERS or (room(other) == room(module)) != (level > 0)
     ]
     assert found == []
 
 
-# A replay runs the dispatcher's own decision code on a recorded fleet: the one arrow between these folders.
-ARROWS = {("sim/replay", "dispatcher_node")}
-
-
-def test_worlds_dispatcher_and_robots_do_not_know_each_other() -> None:
-    found = [
-        f"{path.relative_to(ROOT)}: {module}"
-        for path in SOURCES
-        if path.relative_to(ROOT).parts[0] in FOLDERS[1:]
-        for module, _ in imports(path)
-        if module.startswith("meanfleet.") and area(module) in set(FOLDERS[1:]) - {path.relative_to(ROOT).parts[0]}
-        if (path.relative_to(ROOT).parent.as_posix(), area(module)) not in ARROWS
-    ]
-    assert found == []
-
-
-def test_parts_do_not_know_runs_or_the_command_line() -> None:
-    found = [
-        f"{path.relative_to(ROOT)}: {module}"
-        for path in SOURCES
-        if path.relative_to(ROOT).parts[0] in FOLDERS
-        for module, _ in imports(path)
-        if f"{module}.".startswith(("meanfleet.running.", "meanfleet.cli."))
-    ]
-    assert found == []
-
-
-def test_imports_are_relative_inside_a_folder_and_absolute_across() -> None:
-    found = []
-    for path in SOURCES:
-        here = path.relative_to(ROOT).parts[0]
-        for module, level in imports(path):
-            if module.split(".")[0] in FOLDERS:
-                found.append(f"{path.relative_to(ROOT)}: {module} lacks 'meanfleet.'")
-            if here not in FOLDERS or not module.startswith("meanfleet"):
-                continue
-            if (area(module) == here) != (level > 0):
-                found.append(f"{path.relative_to(ROOT)}: {module}")
-    assert found == []
+def test_old_places_lead_to_the_new_ones() -> None:
+    for old in sorted(OLD_PLACES):
+        door = importlib.import_module(old)
+        assert [getattr(door, name).__name__ for name in door.__all__] == door.__all__
+        assert MODULES[old].read_text(encoding="utf-8").startswith('"""The old place of what is in `meanfleet.')
 
 
 def test_nothing_hides_the_package_launch() -> None:
@@ -185,20 +201,20 @@ def import_without(blocked: set[str], modules: list[str]) -> subprocess.Complete
 
 
 ROBOT_SIDE = [
-    "meanfleet.bundle",
+    "meanfleet.solver.bundle.policy",
     "meanfleet.config",
-    "meanfleet.layout",
-    "meanfleet.zone_map",
+    "meanfleet.floors.ring",
+    "meanfleet.space.zone_map",
     "meanfleet.dispatcher_node.dispatcher",
     "meanfleet.dispatcher_node.gather",
     "meanfleet.dispatcher_node.report",
     "meanfleet.dispatcher_node.steering",
     "meanfleet.dispatcher_node.observers",
     "meanfleet.dispatcher_node.sampling",
-    "meanfleet.dispatcher_node.line",
-    "meanfleet.loading",
-    "meanfleet.robot_node.crew",
-    "meanfleet.robot_node.line",
+    "meanfleet.families.line.dispatcher",
+    "meanfleet.solver.bundle.loading",
+    "meanfleet.robot_node.making",
+    "meanfleet.families.line.team",
     "meanfleet.robot_node.robot",
     "meanfleet.robot_node.team",
 ]
@@ -216,7 +232,8 @@ def test_everything_but_the_nodes_and_bullet_imports_without_ros_pybullet_and_ja
     modules = [
         name(path)
         for path in SOURCES
-        if path.name not in (*ROS_FILES, "bullet.py", "bullet_line.py", "__main__.py")
+        if name(path) not in ROS
+        and path.name not in ("conversions.py", "bullet.py", "__main__.py")
         and "continuous/learning" not in path.as_posix()
     ]
     assert len(modules) > 40

@@ -13,15 +13,15 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from meanfleet.base.errors import UserError
+from meanfleet.base.resources import config_file
 from meanfleet.cli.app import app
-from meanfleet.errors import UserError
-from meanfleet.paper.experiments import findings
-from meanfleet.paper.figure import TITLES, Finding, PaperFigure
-from meanfleet.paper.figures import continuous, federated, reward, runtime, squeeze
-from meanfleet.paper.registry import every, named
-from meanfleet.paper.running import digest, finished, make, statements, write_report
-from meanfleet.peers.study import Effort, conduct, load
-from meanfleet.resources import config_file
+from meanfleet.studies.mfq.study import Effort, conduct, load
+from meanfleet.studies.paper.experiments import findings
+from meanfleet.studies.paper.figure import TITLES, Finding, PaperFigure
+from meanfleet.studies.paper.figures import continuous, federated, reward, runtime, squeeze
+from meanfleet.studies.paper.registry import every, named
+from meanfleet.studies.paper.running import digest, finished, make, statements, write_report
 
 TINY = replace(
     squeeze.FIGURE,
@@ -299,7 +299,7 @@ def test_a_figure_without_its_packages_is_left_out_or_refused_by_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lacking = replace(TINY, name="lacking", needs=("no_such_module", "federated"))
-    monkeypatch.setattr("meanfleet.paper.registry.every", lambda: (TINY, lacking))
+    monkeypatch.setattr("meanfleet.studies.paper.registry.every", lambda: (TINY, lacking))
     out = ["-o", str(tmp_path), "--quick"]
     every_one = CliRunner().invoke(app, ["reproduce", *out])
     assert every_one.exit_code == 0, every_one.output

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 import yaml
 
-from meanfleet.bundle import PeerPlan, PolicyBundle
+from meanfleet.base.errors import UserError
 from meanfleet.config import Config
-from meanfleet.counts import write_counts
-from meanfleet.errors import UserError
-from meanfleet.peers.figures import comparison, gap
-from meanfleet.peers.study import Effort, Setup, as_bundle, check, conduct, load
+from meanfleet.config.counts import write_counts
 from meanfleet.solver import Game
+from meanfleet.solver.bundle.policy import PeerPlan, PolicyBundle
 from meanfleet.solver.mfq import Crowd, learn_joint
+from meanfleet.studies.mfq.figures import comparison, gap
+from meanfleet.studies.mfq.study import Effort, Setup, as_bundle, check, conduct, load
 from naive.surrogate import random_arrays
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -61,7 +61,7 @@ def test_a_wrong_experiment_is_told_by_its_key(tmp_path: Path, content: dict[str
 def test_a_robot_on_the_grid_moves_along_the_open_axis_only() -> None:
     """2 × 1 cells and no failures: under axis 0 ahead leads right, under axis 1 nowhere; effort is paid for moving."""
     file = yaml.safe_load((ROOT / "config" / "exploration.yaml").read_text())
-    from meanfleet.crowd_config import ExplorationConfig
+    from meanfleet.config.crowd import ExplorationConfig
     from meanfleet.solver.mfq.games import exploration_game
 
     game = exploration_game(

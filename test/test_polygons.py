@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from meanfleet import polygons
+from meanfleet.space import polygons
 from naive.zones import inside as winds_around
 
 Points = NDArray[np.float64]

@@ -12,9 +12,9 @@ from xml.etree import ElementTree
 import pytest
 from processes import Listener, Processes, wait_for
 
+from meanfleet.base.errors import UserError
 from meanfleet.config import Config
-from meanfleet.errors import UserError
-from meanfleet.security import Rights, policy_xml, rights
+from meanfleet.operating.security import Rights, policy_xml, rights
 
 DEMO = Path(__file__).parents[1] / "config" / "demo.yaml"
 RULES = {"topics": ("topic", {"publish", "subscribe"}), "services": ("service", {"request", "reply"})}

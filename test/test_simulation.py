@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from scipy.stats import chi2_contingency
 
-from meanfleet.bundle import PolicyBundle, Table
+from meanfleet.base.errors import UserError
 from meanfleet.config import Config
-from meanfleet.errors import UserError
 from meanfleet.running.comparing import Comparison, compare
 from meanfleet.running.simulation import Trajectory, simulate
 from meanfleet.solver import Game
+from meanfleet.solver.bundle.policy import PolicyBundle, Table
 from naive.fleet import Run, robot_by_robot
 from naive.surrogate import histograms, random_arrays, random_policy
 

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 import meanfleet
-from meanfleet import kernel_cache
-from meanfleet.errors import UserError
-from meanfleet.files import writable_file, write_json
+from meanfleet.base import kernel_cache
+from meanfleet.base.errors import UserError
+from meanfleet.base.files import writable_file, write_json
 from meanfleet.sim.display import require_display
 
 ROOT = Path(__file__).resolve().parent.parent

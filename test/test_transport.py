@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 from meanfleet.ros.transport import BEYOND, CHOICES, PROFILES, RANGE, TRANSPORTS, by_udp, udp_settings
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from meanfleet.base.errors import UserError
+from meanfleet.base.yaml_files import read_yaml
 from meanfleet.config import Config
-from meanfleet.errors import UserError
-from meanfleet.yaml_files import read_yaml
 
 HEAD = "zones: [north, east, south]\n"
 FLEET = "fleet: {prefix: r, count: 5}\n"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meanfleet.zone_graph import NO_MOVE, ZoneGraph, ZoneGraphError
+from meanfleet.space.zone_graph import NO_MOVE, ZoneGraph, ZoneGraphError
 from naive.ways import distances, first_move
 
 Ways = dict[int, list[int]]

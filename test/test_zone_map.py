@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from shapely import Point, Polygon
 
 from meanfleet.config import Config
-from meanfleet.floor import floor_of
-from meanfleet.layout import RingLayout
+from meanfleet.floors.floor import floor_of
+from meanfleet.floors.ring import RingLayout
 from meanfleet.sim.backends.kinematic import KinematicWorld
-from meanfleet.zone_map import NOWHERE, ZoneMap
+from meanfleet.space.zone_map import NOWHERE, ZoneMap
 from naive import zones as naive
 
 CONFIGS = Path(__file__).resolve().parents[1] / "config"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from meanfleet.files import replacing
+from meanfleet.base.files import replacing
 
 from .ledger import OUTCOMES, Report
 from .run import History

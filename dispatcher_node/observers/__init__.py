@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from meanfleet.bundle import PolicyBundle
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
+from meanfleet.solver.bundle.policy import PolicyBundle
 
 from .dirichlet import DirichletObserver
 from .handover import handed_over

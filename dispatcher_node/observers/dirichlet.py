@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from meanfleet.filtering import Deciding, FilterModel, forgetting, head_start, rivals, surprise
+from meanfleet.solver.bundle.filtering import Deciding, FilterModel, forgetting, head_start, rivals, surprise
 
 from .protocol import HISTORY, FloatArray, Sample, finite
 

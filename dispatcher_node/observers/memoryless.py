@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from meanfleet.filtering import Deciding, FilterModel
+from meanfleet.solver.bundle.filtering import Deciding, FilterModel
 
 from .protocol import FloatArray, Sample
 

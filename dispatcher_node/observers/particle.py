@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from meanfleet.filtering import Deciding, FilterModel, surprise
+from meanfleet.solver.bundle.filtering import Deciding, FilterModel, surprise
 from meanfleet.solver.interpolation import interpolate
 
 from .packing import pack, unpack

@@ -14,8 +14,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from meanfleet.filtering import Deciding, FilterModel
 from meanfleet.solver import Game
+from meanfleet.solver.bundle.filtering import Deciding, FilterModel
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

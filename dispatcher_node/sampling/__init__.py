@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
+from meanfleet.base.errors import UserError
 from meanfleet.config import Config
-from meanfleet.errors import UserError
-from meanfleet.floor import floor_of
+from meanfleet.floors.floor import floor_of
 
 from .budget import Budget
 from .designs import Graphon, Nearest, Oldest, Stratified, Uniform, Weighted

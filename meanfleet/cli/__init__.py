@@ -11,7 +11,7 @@ from itertools import pairwise
 from types import FrameType
 from typing import Any
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 
 INTERRUPTED = 130
 OUTPUTS = {"-o", "--out", "--record"}

@@ -9,23 +9,26 @@ import typer
 import meanfleet
 
 from . import (
-    choosing,
-    demonstrating,
-    federating,
-    fitting,
-    inspecting,
-    learning,
-    lining,
-    operating,
-    peering,
-    recording,
-    replaying,
-    reproducing,
-    running,
-    securing,
-    simulating,
-    solving,
-    sweeping,
+    choose_k,
+    compare,
+    continuous,
+    count,
+    demo,
+    doctor,
+    dynamics,
+    federated,
+    fit,
+    inspect,
+    mfq,
+    record,
+    replay,
+    reproduce,
+    security,
+    simulate,
+    solve,
+    sweep,
+    up,
+    watch,
 )
 
 app = typer.Typer(
@@ -50,23 +53,23 @@ def _root(
     """A fleet dispatcher that polls k robots instead of n."""
 
 
-app.command("solve")(solving.solve_command)
-app.command("sweep")(sweeping.sweep_command)
-app.command("choose-k")(choosing.choose_k_command)
-app.command("inspect")(inspecting.inspect_command)
-app.command("simulate")(simulating.simulate_command)
-app.command("compare")(simulating.compare_command)
-app.command("count")(simulating.count_command)
-app.command("dynamics")(learning.dynamics_command)
-app.command("continuous")(lining.continuous_command)
-app.command("mfq")(peering.mfq_command)
-app.command("reproduce")(reproducing.reproduce_command)
-app.command("federated")(federating.federated_command)
-app.command("replay")(replaying.replay_command)
-app.command("fit")(fitting.fit_command)
-app.command("up")(running.up_command)
-app.command("record")(recording.record_command)
-app.command("doctor")(operating.doctor_command)
-app.command("watch")(operating.watch_command)
-app.command("security")(securing.security_command)
-app.command("demo")(demonstrating.demo_command)
+app.command("solve")(solve.solve_command)
+app.command("sweep")(sweep.sweep_command)
+app.command("choose-k")(choose_k.choose_k_command)
+app.command("inspect")(inspect.inspect_command)
+app.command("simulate")(simulate.simulate_command)
+app.command("compare")(compare.compare_command)
+app.command("count")(count.count_command)
+app.command("dynamics")(dynamics.dynamics_command)
+app.command("continuous")(continuous.continuous_command)
+app.command("mfq")(mfq.mfq_command)
+app.command("reproduce")(reproduce.reproduce_command)
+app.command("federated")(federated.federated_command)
+app.command("replay")(replay.replay_command)
+app.command("fit")(fit.fit_command)
+app.command("up")(up.up_command)
+app.command("record")(record.record_command)
+app.command("doctor")(doctor.doctor_command)
+app.command("watch")(watch.watch_command)
+app.command("security")(security.security_command)
+app.command("demo")(demo.demo_command)

@@ -12,7 +12,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
+from meanfleet.dispatcher_node.observers import fitted_to_another
+from meanfleet.solver.bundle.policy import PolicyBundle
 
 ConfigFile = Annotated[Path, typer.Argument(help="Configuration (YAML).", show_default=False)]
 PolicyFile = Annotated[Path, typer.Option("--policy", "-p", help="Policy bundle (.npz) from 'meanfleet solve'.")]
@@ -37,6 +39,7 @@ BackendName = Annotated[str | None, typer.Option("--backend", help="bullet, kine
 # Paths and names are printed as they are: [x] in them is no markup, and :x: no picture.
 console = Console(highlight=False, markup=False, emoji=False)
 complaints = Console(stderr=True, highlight=False, markup=False, emoji=False)
+Ticks = Annotated[int, typer.Option("--ticks", min=1, help="Ticks to run.")]
 
 
 def numbers(text: str) -> tuple[int, ...]:
@@ -90,3 +93,9 @@ def solving_note(label: str, value: float) -> str:
         "belief": "tuning the dispatcher that remembers for k = {:.0f}",
     }
     return notes[label].format(value)
+
+
+def note_whom_robots_fit(observer: str, bundle: PolicyBundle) -> None:
+    """Print, once, that the robots were fitted to another observer than the one that will run."""
+    if note := fitted_to_another(observer, bundle):
+        complaints.print(note, markup=False)

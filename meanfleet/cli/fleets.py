@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 
 SIMULATED = {"config": "", "n": 0, "backend": "", "gui": False, "real_time_factor": -1.0}
 """Arguments of a simulated warehouse, which a real fleet's file takes the place of, with their defaults."""

@@ -23,10 +23,10 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 from rclpy.time_source import TimeSource
 
-from meanfleet.bundle import PolicyBundle
+from meanfleet.base.errors import UserError
 from meanfleet.config import Config
-from meanfleet.errors import UserError
-from meanfleet.loading import load_policies
+from meanfleet.solver.bundle.loading import load_policies
+from meanfleet.solver.bundle.policy import PolicyBundle
 
 from .conversions import sound_clock, to_seconds
 from .transport import by_udp

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 from meanfleet.safety import MODES
 
 Effect = Literal["between ticks", "at configure", "at start"]

@@ -20,10 +20,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 from numpy.typing import NDArray
 
+from meanfleet.base.errors import UserError
+from meanfleet.base.files import replacing
 from meanfleet.config import Config
-from meanfleet.errors import UserError
-from meanfleet.files import replacing
-from meanfleet.layout import RingLayout
+from meanfleet.floors.ring import RingLayout
 from meanfleet.sim.bags.log import UNKNOWN, FleetLog
 from meanfleet.sim.bags.poses import read_poses
 from meanfleet.sim.bags.reading import read_fleet

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config
 from meanfleet.dispatcher_node.dispatcher import RULES, Rule
+from meanfleet.solver.bundle.policy import PolicyBundle
 
 from .simulation import Trajectory, simulate
 

@@ -15,7 +15,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from meanfleet.files import replacing
+from meanfleet.base.files import replacing
 
 from .simulation import Trajectory
 

@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from meanfleet.base.errors import UserError, suggestion
 from meanfleet.config import Config
-from meanfleet.errors import UserError, suggestion
-from meanfleet.loading import load_policies
-from meanfleet.robot_config import node_name
+from meanfleet.config.robot import node_name
 from meanfleet.safety import KEEP_NONE, MODES
+from meanfleet.solver.bundle.loading import load_policies
 
 from .folder import run_folder
 from .graph import Argument, Process, choose, heard_by, parse_arguments, recorder_of, steering_of

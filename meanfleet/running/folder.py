@@ -6,8 +6,8 @@ import os
 import sys
 from pathlib import Path
 
-from meanfleet.errors import UserError
-from meanfleet.files import writable_folder
+from meanfleet.base.errors import UserError
+from meanfleet.base.files import writable_folder
 
 from .record import LOG
 

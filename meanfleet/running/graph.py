@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from meanfleet.base.errors import UserError, suggestion
+from meanfleet.base.resources import config_file
 from meanfleet.config import Config
 from meanfleet.dispatcher_node.dispatcher import RULES
 from meanfleet.dispatcher_node.observers import OBSERVERS
 from meanfleet.dispatcher_node.sampling import DESIGNS
 from meanfleet.dispatcher_node.steering import Steering
-from meanfleet.errors import UserError, suggestion
-from meanfleet.loading import load_policies
-from meanfleet.resources import config_file
 from meanfleet.safety import KEEP_NONE
+from meanfleet.solver.bundle.loading import load_policies
 
 from .folder import run_folder
 

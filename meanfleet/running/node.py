@@ -19,11 +19,11 @@ from typing import IO, Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 
-from meanfleet.errors import UserError
-from meanfleet.files import writable_folder, write_json
-from meanfleet.loading import load_policies
+from meanfleet.base.errors import UserError
+from meanfleet.base.files import writable_folder, write_json
 from meanfleet.ros.conversions import read_diagnostics
 from meanfleet.ros.node import DIAGNOSTICS, Signals, WorkingNode, run
+from meanfleet.solver.bundle.loading import load_policies
 
 from .record import LOG, RunRecord
 from .summary import summarise

@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from meanfleet.bundle import PolicyBundle
+from meanfleet.base.errors import UserError
 from meanfleet.config import Config
 from meanfleet.dispatcher_node.observers import check_observer
-from meanfleet.errors import UserError
 from meanfleet.solver import Game, solve
+from meanfleet.solver.bundle.policy import PolicyBundle
 
 
 def cached_policy(config: Config, k: int, observer: str = "memoryless") -> Path:

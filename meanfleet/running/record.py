@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from meanfleet.bundle import PolicyBundle
+from meanfleet.base.errors import UserError
 from meanfleet.config import Config
-from meanfleet.continuous_bundle import ContinuousBundle
-from meanfleet.errors import UserError
+from meanfleet.config.families import family_of
+from meanfleet.sim.trajectory import Trajectory
+from meanfleet.solver.bundle.policy import PolicyBundle
 
-from .line import line_reward
 from .reports import is_act, is_tick, is_world
-from .trajectory import Trajectory
 
 LOG = "run.jsonl"
 
@@ -72,7 +71,7 @@ class RunRecord:
 
     @staticmethod
     def _own(act: dict[str, Any], index: dict[str, int], config: Config) -> bool:
-        moves = config.zone_graph.moves if config.tracks is None else len(config.tracks.line.moves)
+        moves = family_of(config).moves(config)
         return (
             index.keys() >= set(act["robots"])
             and max(act["zones"], default=0) < len(config.zones)
@@ -87,7 +86,7 @@ class RunRecord:
         """
         index = {name: i for i, name in enumerate(config.robots)}
         zone_index = {name: i for i, name in enumerate(config.zones)}
-        first = np.array(config.type_of) * len(config.zones)  # state of every robot's type in zone 0
+        family = family_of(config)
         rows: list[tuple[Any, ...]] = []
         for tick in self.ticks:
             zones = np.full(len(index), -1)
@@ -98,16 +97,13 @@ class RunRecord:
                     continue
                 robots = [index[name] for name in act["robots"]]
                 zones[robots], moves[robots], places[robots] = act["zones"], act["moves"], act.get("places", np.nan)
-            if isinstance(bundle, ContinuousBundle) and tick.get("place") is None:
-                continue
             if (zones < 0).any() or not {tick["priority"], tick["dispatch"]} <= zone_index.keys():
                 continue
             priority, dispatch = zone_index[tick["priority"]], zone_index[tick["dispatch"]]
-            game = bundle.game
-            if isinstance(bundle, ContinuousBundle):
-                reward = line_reward(bundle.warehouse(), tick["place"], dispatch, places, moves)
-            else:
-                reward = float(game.r_g[priority, dispatch] + game.r_l[first + zones, priority, moves].mean())
+            s = priority if tick.get("place") is None else tick["place"]
+            reward = family.reward(config, bundle, s, dispatch, zones, places, moves)
+            if reward is None:
+                continue
             rows.append((priority, dispatch, zones, moves, reward, len(tick["messages"])))
         if not rows:
             raise UserError("the run has no tick in which all robots acted: let it run longer")

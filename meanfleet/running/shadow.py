@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from meanfleet.base.errors import UserError
 from meanfleet.config import Config
 from meanfleet.dispatcher_node.steering import Steering
-from meanfleet.errors import UserError
-from meanfleet.loading import load_policies
 from meanfleet.safety import KEEP_NONE
 from meanfleet.sim.bags.bag import Bag, Channel
 from meanfleet.sim.bags.qos import HEADER
 from meanfleet.sim.bags.topics import absolute
+from meanfleet.solver.bundle.loading import load_policies
 
 from .graph import ARGUMENTS, Argument, Process, heard_by, parse_arguments
 from .simulation import check_fit

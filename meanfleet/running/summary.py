@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from meanfleet.bundle import PolicyBundle
+from meanfleet.base.errors import UserError
 from meanfleet.config import Config
-from meanfleet.errors import UserError
+from meanfleet.solver.bundle.policy import PolicyBundle
 
 from .record import RunRecord
 

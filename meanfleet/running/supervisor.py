@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Literal
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 
 from .graph import Process
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from meanfleet.base.errors import UserError, suggestion
 from meanfleet.config import Config
-from meanfleet.errors import UserError, suggestion
 
 
 def excluded(given: Sequence[str] | None, config: Config) -> tuple[str, ...]:

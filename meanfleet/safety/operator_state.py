@@ -13,8 +13,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from meanfleet.errors import UserError
-from meanfleet.files import writable_folder, write_json
+from meanfleet.base.errors import UserError
+from meanfleet.base.files import write_json
 
 from .stop import Word
 
@@ -110,7 +110,6 @@ class OperatorState:
             "drove": self.drove,
         }
         try:
-            writable_folder(self.path.parent)
             write_json(self.path, state)
             self.wrong = ""
         except (UserError, OSError) as error:

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from meanfleet.config import Config
-from meanfleet.layout import RingLayout
-from meanfleet.zone_map import NOWHERE
+from meanfleet.floors.ring import RingLayout
+from meanfleet.space.zone_map import NOWHERE
 
 from ..routes import PARKED, drive_of, parked_fleet, redirect, ring_of
 from ..traffic import steer

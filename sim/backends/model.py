@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meanfleet.config import Config
-from meanfleet.floor import floor_of
+from meanfleet.floors.floor import floor_of
 from meanfleet.solver import Game
-from meanfleet.zone_map import NOWHERE
+from meanfleet.space.zone_map import NOWHERE
 
 
 class ModelWorld:

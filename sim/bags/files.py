@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 import zstandard
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 
 from .sqlite_file import journals
 

@@ -10,8 +10,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from meanfleet.base.errors import UserError, suggestion
 from meanfleet.config import Config
-from meanfleet.errors import UserError, suggestion
 
 from .log import UNKNOWN, FleetLog
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from meanfleet.base.errors import UserError
 from meanfleet.config import Config
-from meanfleet.errors import UserError
-from meanfleet.floor import floor_of
-from meanfleet.zone_map import ZoneMap
+from meanfleet.floors.floor import floor_of
+from meanfleet.space.zone_map import ZoneMap
 
 from .announcements import PRIORITY, Announcements, listen
 from .bag import Bag, Batch, Channel

@@ -25,12 +25,24 @@ from mcap.records import Attachment, Channel, Message, Metadata, Schema
 from mcap.writer import CompressionType, Writer
 from rosbags.rosbag2.metadata import dump_qos_v9, parse_qos
 
-from meanfleet.errors import UserError
-from meanfleet.files import replacing
+from meanfleet.base.errors import UserError
+from meanfleet.base.files import replacing
 
 from . import sqlite_file
 from .bag import PACKED_MESSAGE
-from .files import BLOCK, DAMAGED, MCAP, METADATA, PACKED, BagFiles, find_files, is_packed, parts, readable, storage_of
+from .files import (
+    BLOCK,
+    DAMAGED,
+    MCAP,
+    METADATA,
+    PACKED,
+    BagFiles,
+    find_files,
+    is_packed,
+    parts,
+    readable,
+    storage_of,
+)
 from .mcap_file import McapFile
 from .writing import Part, Topic, claimed, information, write_information
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meanfleet.config import Config
-from meanfleet.frames import Frames, named, refusal
+from meanfleet.floors.frames import Frames, named, refusal
 
 from .topics import Template, absolute
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 
 
 def namespaces(topics: Iterable[str], priority: str, names: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:

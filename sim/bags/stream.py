@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from meanfleet.zone_map import ZoneMap
+from meanfleet.space.zone_map import ZoneMap
 
 from .announcements import LONG
 from .log import UNKNOWN

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 
 PLACE = "{robot}"
 NAME = r"[A-Za-z][A-Za-z0-9_/]*?"

@@ -18,8 +18,8 @@ from typing import Any
 import yaml
 from mcap.writer import CompressionType, Writer
 
-from meanfleet.errors import UserError
-from meanfleet.files import replacing
+from meanfleet.base.errors import UserError
+from meanfleet.base.files import replacing
 
 from .definitions import typestore
 from .files import METADATA

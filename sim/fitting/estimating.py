@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta, chi2
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 from meanfleet.solver.warehouse import by_row, steering_weights, transition_weights
-from meanfleet.zone_graph import ZoneGraph
+from meanfleet.space.zone_graph import ZoneGraph
 
 from ..bags.log import UNKNOWN, FleetLog
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 from meanfleet.solver import Game
 from meanfleet.solver.fleet import Estimate, Fleet, discounted_horizon
 from meanfleet.solver.global_learning import learn_exact

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from meanfleet.zone_graph import ZoneGraph
-
-from ..replay.page import STYLE
+from meanfleet.base.html import STYLE
+from meanfleet.space.zone_graph import ZoneGraph
 
 
 def page(summary: dict[str, Any], zones: Sequence[str], source: str, graph: ZoneGraph) -> str:

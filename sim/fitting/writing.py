@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import yaml
 
+from meanfleet.base.errors import UserError
+from meanfleet.base.files import replacing, write_json
 from meanfleet.config import Config, CountedTransition
-from meanfleet.counts import write_counts
-from meanfleet.errors import UserError
-from meanfleet.files import replacing, write_json
+from meanfleet.config.counts import write_counts
 from meanfleet.solver import Game
 from meanfleet.solver.game import GameError
 from meanfleet.solver.warehouse import counted_steering, counted_transition, game_of_types, local_reward

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 
 from ..bags.topics import absolute
 

@@ -25,7 +25,7 @@ from typing import Any
 
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 from meanfleet.ros.node import Signals, WorkingNode, run
 
 from ..bags.qos import Offer, Request, request

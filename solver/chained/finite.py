@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, diags, identity
 from scipy.sparse.linalg import spsolve
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 
 from ..game import FloatArray
 from .environment import ChainedMDP

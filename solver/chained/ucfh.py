@@ -26,7 +26,7 @@ from math import log, log2
 import numpy as np
 from numpy.typing import NDArray
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 
 from .episodic import EpisodicMDP
 from .kernels import extended_value_iteration, intervals, play

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order, connected_components
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 
 from .games import MarkovGame
 

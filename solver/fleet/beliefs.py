@@ -1,4 +1,4 @@
-"""Compiled beliefs about the fleet: what `meanfleet.filtering` says, for rollouts by the million (math.md §7).
+"""Compiled beliefs about the fleet: what `solver.bundle.filtering` decides, for rollouts by the million (math.md §7).
 
 A belief is a Dirichlet law with weights α per zone. Values are the same as those of `FilterModel.values` and
 `filtering.forgetting` up to the order of sums.
@@ -13,8 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from meanfleet.filtering import HEAD, KEEP, TINY
-
+from ..bundle.filtering import HEAD, KEEP, TINY
 from ..game import FloatArray
 from ..interpolation import SNAP
 

@@ -18,9 +18,9 @@ from math import ceil, log
 import numpy as np
 from numpy.typing import NDArray
 
-from meanfleet.errors import UserError
-from meanfleet.filtering import FilterModel
+from meanfleet.base.errors import UserError
 
+from ..bundle.filtering import FilterModel
 from ..game import FloatArray, Game
 from ..histograms import count_histograms, counting_table
 from ..threads import run_all

@@ -8,8 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from meanfleet.filtering import DECIDING, Deciding, FilterModel, FilterSetting, rivals
-
+from ..bundle.filtering import DECIDING, Deciding, FilterModel, FilterSetting, rivals
 from ..game import FloatArray, Game
 from ..histograms import counting_table, enumerate_histograms
 from .beliefs import POSTERIOR, Memory, begin, decide, decide_by_fleets, drift_on, learn

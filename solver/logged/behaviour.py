@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 
 from ..game import ROW_SUM_TOLERANCE, FloatArray, Game
 from ..histograms import count_histograms

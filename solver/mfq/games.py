@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from meanfleet.crowd_config import ExplorationConfig, SqueezeConfig
+from meanfleet.config.crowd import ExplorationConfig, SqueezeConfig
 
 from ..game import Game
 from .crowd import Crowd, Squeeze

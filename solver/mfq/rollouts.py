@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 
 from ..fleet.counts import Fleet, Seed, Streams
 from ..fleet.particles import log_factorials

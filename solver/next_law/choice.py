@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 
 from ..game import FloatArray
 from .casteljau import CasteljauLaw, operations

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 
 from ..bounds import ValueInterval
 from ..game import FloatArray, Game

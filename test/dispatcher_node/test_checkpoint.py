@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from meanfleet.base.errors import UserError
 from meanfleet.dispatcher_node.checkpoint import Checkpoint
-from meanfleet.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 HOLD = "import sys; from meanfleet.dispatcher_node.checkpoint import Checkpoint; c = Checkpoint(sys.argv[1]); "

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare
 
-from meanfleet.bundle import PolicyBundle, Table
+from meanfleet.base.errors import UserError
 from meanfleet.dispatcher_node.dispatcher import RULES, Dispatcher
-from meanfleet.errors import UserError
 from meanfleet.solver import Game
+from meanfleet.solver.bundle.policy import PolicyBundle, Table
 from naive.surrogate import histogram_of, histograms, random_arrays, random_policy
 
 UNLIKELY = 1e-4

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
+from meanfleet.base.errors import UserError
 from meanfleet.config import Config
 from meanfleet.dispatcher_node.sampling import Graphon, Polling, design_from_config, weighted_shares
-from meanfleet.errors import UserError
 from naive import weighting as naive
 
 ZONES = [0, 0, 1, 2, 1]

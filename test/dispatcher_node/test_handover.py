@@ -12,16 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meanfleet.bundle import PolicyBundle, Table
+from meanfleet.base.errors import UserError
 from meanfleet.config import Config
 from meanfleet.dispatcher_node.dispatcher import Dispatcher
 from meanfleet.dispatcher_node.gather import Gather
 from meanfleet.dispatcher_node.parameters import PARAMETERS, dispatcher_from
 from meanfleet.dispatcher_node.report import Ledger, tick_report
-from meanfleet.errors import UserError
-from meanfleet.filtering import FilterModel, FilterSetting
 from meanfleet.ros.parameters import ParameterSpec
 from meanfleet.solver import Game
+from meanfleet.solver.bundle.filtering import FilterModel, FilterSetting
+from meanfleet.solver.bundle.policy import PolicyBundle, Table
 from meanfleet.solver.histograms import count_histograms
 from naive import filtering as naive
 from naive.surrogate import random_arrays, random_policy

@@ -12,10 +12,10 @@ import pytest
 from lines import SMALL, network
 from recorded import bundle as bundle_of_zones
 
-from meanfleet.continuous_bundle import ContinuousBundle
+from meanfleet.base.errors import UserError
 from meanfleet.dispatcher_node.dispatcher import Dispatcher
-from meanfleet.dispatcher_node.line import LineDispatcher
-from meanfleet.errors import UserError
+from meanfleet.families.line.bundle import ContinuousBundle
+from meanfleet.families.line.dispatcher import LineDispatcher
 from meanfleet.solver.continuous.discretised import Filtering, Solved
 from meanfleet.solver.continuous.warehouse import ContinuousWarehouse
 from naive import continuous as naive

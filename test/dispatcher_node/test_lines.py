@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from meanfleet.dispatcher_node.lines import Lines
+from meanfleet.dispatcher_node.subscriptions import Lines
 
 
 class Air:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from meanfleet.bundle import PolicyBundle, Table
+from meanfleet.base.errors import UserError
 from meanfleet.dispatcher_node.observers import (
     HISTORY,
     DirichletObserver,
@@ -27,9 +27,9 @@ from meanfleet.dispatcher_node.observers import (
     make_observer,
 )
 from meanfleet.dispatcher_node.observers.packing import pack, unpack
-from meanfleet.errors import UserError
-from meanfleet.filtering import HEAD, FilterModel, FilterSetting
 from meanfleet.solver import Game
+from meanfleet.solver.bundle.filtering import HEAD, FilterModel, FilterSetting
+from meanfleet.solver.bundle.policy import PolicyBundle, Table
 from naive import filtering as naive
 from naive.forgetting import Forgetting
 from naive.surrogate import histograms, random_arrays, random_policy

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from meanfleet.bundle import PolicyBundle, Table
+from meanfleet.base.errors import UserError
 from meanfleet.config import Config
 from meanfleet.dispatcher_node.dispatcher import Dispatcher
 from meanfleet.dispatcher_node.observers import HISTORY, fleet_step
 from meanfleet.dispatcher_node.sampling import DESIGNS, Weighted
 from meanfleet.dispatcher_node.steering import Steering
-from meanfleet.errors import UserError
-from meanfleet.filtering import FilterModel, FilterSetting
 from meanfleet.running.comparing import compare_memory
 from meanfleet.running.simulation import simulate
 from meanfleet.solver import Game
+from meanfleet.solver.bundle.filtering import FilterModel, FilterSetting
+from meanfleet.solver.bundle.policy import PolicyBundle, Table
 from meanfleet.solver.global_learning import learn_exact
 from meanfleet.solver.surrogate import KRobotSystem
 from naive import filtering as naive

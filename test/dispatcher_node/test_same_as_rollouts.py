@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from meanfleet.bundle import PolicyBundle, Table
 from meanfleet.config import SolverConfig
 from meanfleet.dispatcher_node.dispatcher import Dispatcher
-from meanfleet.filtering import FilterModel, FilterSetting
 from meanfleet.solver import Game
+from meanfleet.solver.bundle.filtering import FilterModel, FilterSetting
+from meanfleet.solver.bundle.policy import PolicyBundle, Table
 from meanfleet.solver.filter_selection import filter_model
 from meanfleet.solver.fleet import Estimate, Fleet
 from meanfleet.solver.fleet.filtered import Observer, drift

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
+from meanfleet.base.errors import UserError
 from meanfleet.config import Config
 from meanfleet.dispatcher_node.sampling import (
     DESIGNS,
@@ -29,7 +30,6 @@ from meanfleet.dispatcher_node.sampling import (
 )
 from meanfleet.dispatcher_node.sampling.designs import proportional
 from meanfleet.dispatcher_node.sampling.protocol import MEMORY
-from meanfleet.errors import UserError
 
 N, DRAWS = 9, 6000
 ZONES = np.array([0, 0, 0, 0, 1, 1, 1, 2, 2])

@@ -16,7 +16,7 @@ from rclpy.qos import qos_profile_sensor_data
 from rosgraph_msgs.msg import Clock
 
 from meanfleet.config import Config
-from meanfleet.layout import RingLayout
+from meanfleet.floors.ring import RingLayout
 from meanfleet.ros.conversions import read_diagnostics, to_seconds
 from meanfleet.ros.node import DIAGNOSTICS
 

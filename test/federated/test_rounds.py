@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meanfleet.errors import UserError
-from meanfleet.federated.config import FederatedConfig
-from meanfleet.federated.counting import Counts, RandomTables
-from meanfleet.federated.data import LABELS, Split, deal, gathered, split, with_constant
-from meanfleet.federated.regression import accuracy, descend, gradients, losses
-from meanfleet.federated.rounds import Fixed, Server, levels_of, run
+from meanfleet.base.errors import UserError
+from meanfleet.config.federated import FederatedConfig
+from meanfleet.studies.federated.counting import Counts, RandomTables
+from meanfleet.studies.federated.data import LABELS, Split, deal, gathered, split, with_constant
+from meanfleet.studies.federated.regression import accuracy, descend, gradients, losses
+from meanfleet.studies.federated.rounds import Fixed, Server, levels_of, run
 from naive import federated as naive
 
 L2 = 0.01
@@ -93,7 +93,7 @@ def test_too_few_samples_are_refused() -> None:
 
 def test_the_digits_are_those_of_scikit_learn() -> None:
     pytest.importorskip("sklearn", reason="scikit-learn, the extra 'federated', is not installed")
-    from meanfleet.federated.data import digits
+    from meanfleet.studies.federated.data import digits
 
     x, labels = digits()
     assert x.shape == (1797, 65)

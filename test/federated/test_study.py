@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 import yaml
 
-from meanfleet.bundle import PolicyBundle
-from meanfleet.errors import UserError
-from meanfleet.federated.config import FederatedFile
-from meanfleet.federated.data import LABELS, with_constant
-from meanfleet.federated.folder import StudyFolder
-from meanfleet.federated.policy import Learned
-from meanfleet.federated.study import FEDAVG, LEARNED, TUNED, Bench, conduct, first_broadcast, summary
+from meanfleet.base.errors import UserError
+from meanfleet.config.federated import FederatedFile
+from meanfleet.solver.bundle.policy import PolicyBundle
+from meanfleet.studies.federated.data import LABELS, with_constant
+from meanfleet.studies.federated.folder import StudyFolder
+from meanfleet.studies.federated.policy import Learned
+from meanfleet.studies.federated.study import FEDAVG, LEARNED, TUNED, Bench, conduct, first_broadcast, summary
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SHIPPED = yaml.safe_load((ROOT / "config" / "federated.yaml").read_text(encoding="utf-8"))

@@ -13,26 +13,26 @@ import numpy as np
 import yaml
 from lines import network
 
-from meanfleet.bundle import PolicyBundle, Table, _checksum
-from meanfleet.cli.inspecting import inspect_command
+from meanfleet.base.errors import UserError
+from meanfleet.cli.inspect import inspect_command
 from meanfleet.config import Config
-from meanfleet.continuous_bundle import ContinuousBundle
-from meanfleet.counts import read_counts, read_steering, world_digest
+from meanfleet.config.counts import read_counts, read_steering, world_digest
+from meanfleet.config.federated import FederatedFile
+from meanfleet.config.line import LineConfig
 from meanfleet.dispatcher_node.checkpoint import Checkpoint
 from meanfleet.dispatcher_node.dispatcher import Dispatcher
-from meanfleet.errors import UserError
-from meanfleet.federated.config import FederatedFile
-from meanfleet.learning.study import load as load_dynamics
-from meanfleet.line_config import LineConfig
-from meanfleet.loading import load_any
-from meanfleet.peers.study import load as load_peers
+from meanfleet.families.line.bundle import ContinuousBundle
 from meanfleet.safety.operator_state import OperatorState
 from meanfleet.sim.bags.files import find_files
 from meanfleet.solver import Game
+from meanfleet.solver.bundle.loading import load_any
+from meanfleet.solver.bundle.policy import PolicyBundle, Table, _checksum
 from meanfleet.solver.checkpoint import Checkpoint as SolverCheckpoint
 from meanfleet.solver.dynamics.games import MarkovGame
-from meanfleet.sweep.folder import SweepFolder
-from meanfleet.sweep.plan import SweepPlan
+from meanfleet.studies.dynamics.study import load as load_dynamics
+from meanfleet.studies.mfq.study import load as load_peers
+from meanfleet.studies.sweep.folder import SweepFolder
+from meanfleet.studies.sweep.plan import SweepPlan
 from naive.surrogate import random_arrays, random_policy
 
 from .generators import Arrays, Rng, json_of, npz_of, packed, yaml_of
@@ -149,7 +149,7 @@ def _look(path: Path) -> object:
 
 def _game(path: Path) -> object:
     config = Config.from_yaml(path)
-    return Game.from_config(config) if config.tracks is None and len(config.zones) < 20 else config
+    return Game.from_config(config) if config.family == "zones" and len(config.zones) < 20 else config
 
 
 COUNTED = Config(zones=("a", "b", "c"), fleet={"prefix": "r", "count": 2})

@@ -13,7 +13,7 @@ from types import FrameType
 
 import numpy as np
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 
 from .loaders import Loader
 

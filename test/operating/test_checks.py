@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meanfleet.config import Config
+from meanfleet.config.robot import RobotOverride
 from meanfleet.operating.doctor.clock_checks import offset
 from meanfleet.operating.doctor.examining import as_json, examine, overview
 from meanfleet.operating.doctor.expected import HEADER, POSE_TYPES, Expected
@@ -18,7 +19,6 @@ from meanfleet.operating.doctor.findings import ORDER, Finding, by_level
 from meanfleet.operating.doctor.settings import check_settings, gather_settings
 from meanfleet.operating.doctor.snapshot import Endpoint, Heard, Settings, Snapshot
 from meanfleet.operating.words import few
-from meanfleet.robot_config import RobotOverride
 
 DEMO = Path(__file__).resolve().parents[2] / "config" / "demo.yaml"
 ROBOTS = ("robot_00", "robot_01", "robot_02", "robot_03")

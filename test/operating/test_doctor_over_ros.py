@@ -15,8 +15,8 @@ pytest.importorskip("rclpy", reason="needs ROS 2 (wheels or an installation)")
 from operating.sick_fleet import SickFleet, printed_object
 from processes import Listener, Processes, wait_for
 
+from meanfleet.base.errors import UserError
 from meanfleet.cli.app import app
-from meanfleet.errors import UserError
 
 ROBOTS = [f"robot_{i}" for i in range(6)]
 WELL, VOLATILE, MISTYPED, AHEAD, MISSING, BEHIND = ROBOTS

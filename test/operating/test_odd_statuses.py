@@ -14,15 +14,15 @@ from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from meanfleet.bundle import PolicyBundle
+from meanfleet.base.errors import UserError
 from meanfleet.config import Config
-from meanfleet.errors import UserError
 from meanfleet.operating.watch.faults import faults
 from meanfleet.operating.watch.state import FleetState
 from meanfleet.operating.watch.statuses import Status, printable
 from meanfleet.operating.watch.view import View, plain_line
 from meanfleet.running.record import RunRecord
 from meanfleet.running.summary import summarise
+from meanfleet.solver.bundle.policy import PolicyBundle
 
 ROBOTS = ["robot_00", "robot_01", "robot_02"]
 TICK: dict[str, Any] = {

@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from meanfleet.bundle import PolicyBundle
+from meanfleet.base.words import gap_text
 from meanfleet.dispatcher_node.report import Ledger, TickReport
-from meanfleet.gaps import gap_text
 from meanfleet.operating.watch.faults import faults
 from meanfleet.operating.watch.regret import regret_lines
 from meanfleet.operating.watch.state import FleetState
 from meanfleet.operating.watch.statuses import Status, Tick, read_as
 from meanfleet.operating.watch.view import BAR, SPARKS, View, bar, plain_line, sparks
+from meanfleet.solver.bundle.policy import PolicyBundle
 
 ZONES = ("receiving", "storage", "picking")
 PERIOD = 8.0  # [s]

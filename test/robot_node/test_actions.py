@@ -27,10 +27,10 @@ from standin.harness import StandIns
 from standin.interfaces import CannotBuildError, build
 from std_msgs.msg import Bool, Header
 
-from meanfleet.robot_node.outlets.action.node import action_kind
-from meanfleet.robot_node.outlets.node import Outlets
+from meanfleet.robot_node.action_sender import action_kind
+from meanfleet.robot_node.goal_senders import Outlets
 from meanfleet.ros.conversions import zone_header
-from meanfleet.ros.managed.node import ManagedNode
+from meanfleet.ros.managed import ManagedNode
 from meanfleet.ros.node import GOAL, LATCHED
 from meanfleet.ros.transport import by_udp
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from teams import make_team, stand
 
-from meanfleet.floor_config import FramesConfig
-from meanfleet.frames import Frames
+from meanfleet.config.floor import FramesConfig
+from meanfleet.floors.frames import Frames
 from meanfleet.robot_node.goals import LONGEST, Goals
 
 # Two robots, three zones; a robot's slots are 10 m apart.

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from lines import network
 
+from meanfleet.base.errors import UserError
 from meanfleet.config import Config
-from meanfleet.continuous_bundle import ContinuousBundle
-from meanfleet.errors import UserError
-from meanfleet.priorities import Priorities, priority_name
-from meanfleet.robot_node.crew import check_mode, crew_of
-from meanfleet.robot_node.line import LineTeam, TrackGoals
+from meanfleet.families.line.bundle import ContinuousBundle
+from meanfleet.families.line.team import LineTeam, TrackGoals
+from meanfleet.floors.priorities import priorities_of, priority_name
+from meanfleet.robot_node.making import check_mode, crew_of
 from naive import continuous as naive
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -78,15 +78,15 @@ def test_goals_not_reached_are_due_again_and_reached_ones_are_not(crew: tuple[Li
 
 
 def test_names_of_priorities_give_places_back_exactly(config: Config) -> None:
-    reader = Priorities(config)
+    reader = priorities_of(config)
     for place in np.random.default_rng(0).uniform(-2, 2, 200).tolist():
         assert reader.read(priority_name(0, place, config)) == place
         assert reader.zone(place) == naive.histogram([place]).index(1)
     assert reader.zone(2.0) == 4
     assert [reader.read(wrong) for wrong in ("", "bin_0", "nan", "inf", "2.1")] == [None] * 5
     zoned = Config.from_yaml(ROOT / "config" / "demo.yaml")
-    assert Priorities(zoned).read(priority_name(1, None, zoned)) == 1
-    assert Priorities(zoned).read("0.5") is None
+    assert priorities_of(zoned).read(priority_name(1, None, zoned)) == 1
+    assert priorities_of(zoned).read("0.5") is None
 
 
 def test_confirming_every_tick_is_refused(config: Config, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from scipy.stats import chisquare
 from teams import BUNDLE, POLICY, ZONES, make_team, stand
 
 from meanfleet.robot_node.robot import Robot, robot_seed
-from meanfleet.zone_map import NOWHERE
+from meanfleet.space.zone_map import NOWHERE
 
 UNLIKELY = 1e-4
 

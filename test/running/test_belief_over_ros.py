@@ -14,11 +14,11 @@ pytest.importorskip("rclpy", reason="needs ROS 2 (wheels or an installation)")
 
 from diagnostic_msgs.msg import DiagnosticArray
 
-from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config
-from meanfleet.filtering import FilterModel, FilterSetting
 from meanfleet.ros.conversions import read_diagnostics
 from meanfleet.ros.node import DIAGNOSTICS
+from meanfleet.solver.bundle.filtering import FilterModel, FilterSetting
+from meanfleet.solver.bundle.policy import PolicyBundle
 from meanfleet.solver.global_learning import learn_exact
 from meanfleet.solver.surrogate import KRobotSystem
 from naive import filtering as naive

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
+from meanfleet.base.errors import UserError
 from meanfleet.config import Config
-from meanfleet.errors import UserError
-from meanfleet.robot_config import node_name
+from meanfleet.config.robot import node_name
+from meanfleet.operating.security import rights
 from meanfleet.running.fleet import fleet_graph
-from meanfleet.security import rights
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMPLE = ROOT / "config" / "fleet.example.yaml"

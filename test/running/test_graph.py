@@ -13,16 +13,16 @@ import yaml
 from processes import Processes
 from typer.testing import CliRunner
 
-from meanfleet.bundle import PolicyBundle
+from meanfleet.base.errors import UserError
 from meanfleet.cli.app import app
 from meanfleet.config import Config
-from meanfleet.errors import UserError
 from meanfleet.running.record import RunRecord
 from meanfleet.sim.bags.reading import read_fleet
 from meanfleet.sim.fitting.estimating import behaviour, fit
-from meanfleet.sim.replay.reenact import reenact
 from meanfleet.solver import Game
-from meanfleet.zone_graph import ZoneGraph
+from meanfleet.solver.bundle.policy import PolicyBundle
+from meanfleet.space.zone_graph import ZoneGraph
+from meanfleet.studies.replay.reenact import reenact
 
 ROOT = Path(__file__).resolve().parents[2]
 N, K, TICKS = 12, 2, 60
@@ -141,6 +141,7 @@ def test_moves_inferred_from_where_robots_went_follow_the_shortest_way(folder: P
 
 
 def test_the_fitted_game_keeps_the_graph_and_the_bag_is_replayed_in_it(folder: Path) -> None:
+    (folder / "fit").mkdir()
     text = meanfleet(folder, "fit", "bag", "-c", "graph.yaml", "-o", "fit/game.yaml")
     assert "without a model (Q-learning, k = 2" in text
     known = json.loads((folder / "fit" / "game.fit.json").read_text())

@@ -11,12 +11,12 @@ import yaml
 from fleets import hand_made_policy
 from processes import Processes
 
-from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config
 from meanfleet.dispatcher_node.dispatcher import Decision, Dispatcher
 from meanfleet.running.record import RunRecord
 from meanfleet.running.simulation import simulate
 from meanfleet.solver import Game
+from meanfleet.solver.bundle.policy import PolicyBundle
 from naive.weighting import fleet_reward
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 from meanfleet.running.fleet import FLEET_ARGUMENTS, fleet_graph
 from meanfleet.running.graph import ARGUMENTS, MODULES, parse_arguments, warehouse_graph
 

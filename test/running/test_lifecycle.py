@@ -32,14 +32,14 @@ from std_msgs.msg import Header
 
 import meanfleet.dispatcher_node.node
 import meanfleet.robot_node.node
-from meanfleet.bundle import PolicyBundle
+from meanfleet.base.errors import UserError
 from meanfleet.config import Config
-from meanfleet.errors import UserError
 from meanfleet.ros.conversions import read_diagnostics, to_seconds
-from meanfleet.ros.managed.node import ManagedNode
+from meanfleet.ros.managed import ManagedNode
 from meanfleet.ros.node import DIAGNOSTICS, GOAL
 from meanfleet.ros.parameters import ParameterSpec
 from meanfleet.ros.transport import by_udp
+from meanfleet.solver.bundle.policy import PolicyBundle
 
 N = 20
 WORLD, ROBOT, DISPATCHER = "meanfleet.sim.node", "meanfleet.robot_node.node", "meanfleet.dispatcher_node.node"

@@ -10,12 +10,12 @@ from lines import SMALL
 from processes import Processes
 from typer.testing import CliRunner
 
+from meanfleet.base.errors import UserError
 from meanfleet.cli.app import app
 from meanfleet.config import Config
-from meanfleet.continuous_bundle import ContinuousBundle
-from meanfleet.errors import UserError
+from meanfleet.families.line.bundle import ContinuousBundle
+from meanfleet.families.line.simulate import line_reward
 from meanfleet.running.graph import warehouse_graph
-from meanfleet.running.line import line_reward
 from meanfleet.running.record import RunRecord
 from meanfleet.running.simulation import simulate
 from meanfleet.solver.continuous.discretised import Filtering, Solved

@@ -19,12 +19,12 @@ from geometry_msgs.msg import PoseStamped
 from rclpy.qos import QoSProfile
 from std_msgs.msg import Header
 
-from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config
-from meanfleet.layout import RingLayout
+from meanfleet.floors.ring import RingLayout
 from meanfleet.ros.conversions import read_diagnostics, to_seconds
 from meanfleet.ros.node import DIAGNOSTICS, GOAL, LATCHED
 from meanfleet.running.record import RunRecord
+from meanfleet.solver.bundle.policy import PolicyBundle
 
 N, K, LONER = 20, 5, "robot_07"
 KEEPING = QoSProfile(depth=200, reliability=LATCHED.reliability, durability=LATCHED.durability)

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from meanfleet.bundle import PolicyBundle
+from meanfleet.base.errors import UserError
 from meanfleet.cli.app import app
 from meanfleet.config import Config
-from meanfleet.errors import UserError
 from meanfleet.running.recording import RunBag
 from meanfleet.running.simulation import Trajectory, simulate
 from meanfleet.sim.bags.reading import Source, read_fleet
-from meanfleet.sim.replay.reenact import reenact
+from meanfleet.solver.bundle.policy import PolicyBundle
+from meanfleet.studies.replay.reenact import reenact
 
 TICKS = 12
 

@@ -12,8 +12,8 @@ import pytest
 from bag_files import header, write_bag
 from processes import Processes
 
-from meanfleet.continuous_bundle import ContinuousBundle
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
+from meanfleet.families.line.bundle import ContinuousBundle
 from meanfleet.running.shadow import SHADOW_ARGUMENTS, shadow_graph
 
 ROOT = Path(__file__).resolve().parent.parent.parent

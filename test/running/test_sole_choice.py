@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meanfleet.ros.sole.choice import SETTLED, Choice
+from meanfleet.ros.exclusive_choice import SETTLED, Choice
 
 A, B = b"a", b"b"
 

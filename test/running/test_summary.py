@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from meanfleet.bundle import PolicyBundle
+from meanfleet.base.errors import UserError
 from meanfleet.config import Config
-from meanfleet.errors import UserError
 from meanfleet.running import figures
 from meanfleet.running.record import LOG, RunRecord
 from meanfleet.running.simulation import simulate
 from meanfleet.running.summary import summarise
+from meanfleet.solver.bundle.policy import PolicyBundle
 
 N = 3
 

@@ -12,15 +12,15 @@ from fleets import hand_made_policy
 from processes import Processes
 from typer.testing import CliRunner
 
-from meanfleet.bundle import PolicyBundle
+from meanfleet.base.errors import UserError
 from meanfleet.cli.app import app
 from meanfleet.config import Config, SolverConfig
 from meanfleet.dispatcher_node.dispatcher import Decision, Dispatcher
 from meanfleet.dispatcher_node.sampling import Polling, design_from_config
-from meanfleet.errors import UserError
 from meanfleet.running.record import RunRecord
 from meanfleet.running.simulation import simulate
 from meanfleet.solver import Game, solve
+from meanfleet.solver.bundle.policy import PolicyBundle
 from naive.types import best_alone
 
 ROOT = Path(__file__).resolve().parents[2]

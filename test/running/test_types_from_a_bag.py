@@ -12,23 +12,23 @@ import yaml
 from fleets import hand_made_policy
 from typer.testing import CliRunner
 
-from meanfleet.bundle import PolicyBundle
+from meanfleet.base.errors import UserError
 from meanfleet.cli.app import app
 from meanfleet.config import Config
 from meanfleet.dispatcher_node.dispatcher import Dispatcher
-from meanfleet.errors import UserError
-from meanfleet.filtering import FilterModel, FilterSetting
 from meanfleet.running.recording import RunBag
 from meanfleet.running.simulation import Trajectory, simulate
 from meanfleet.sim.bags.kinds import kinds_by_name, of_type, over_states
 from meanfleet.sim.bags.log import FleetLog
 from meanfleet.sim.bags.reading import read_fleet
-from meanfleet.sim.replay.reenact import reenact
-from meanfleet.sim.replay.resampling import resample
-from meanfleet.sim.replay.scene import scene_of
 from meanfleet.solver import Game
+from meanfleet.solver.bundle.filtering import FilterModel, FilterSetting
+from meanfleet.solver.bundle.policy import PolicyBundle
 from meanfleet.solver.global_learning import learn_exact
 from meanfleet.solver.surrogate import KRobotSystem
+from meanfleet.studies.replay.reenact import reenact
+from meanfleet.studies.replay.resampling import resample
+from meanfleet.studies.replay.scene import scene_of
 
 ROOT = Path(__file__).resolve().parents[2]
 N, K, TICKS, CARRIERS = 12, 2, 150, 4

@@ -25,7 +25,7 @@ from sensor_msgs.msg import BatteryState
 from standin.harness import StandIns
 from std_srvs.srv import SetBool
 
-from meanfleet.robot_config import node_name
+from meanfleet.config.robot import node_name
 from meanfleet.robot_node.halt import STRAY
 from meanfleet.ros.conversions import to_seconds
 

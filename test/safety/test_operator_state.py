@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 from meanfleet.ros.parameters import EXCLUDE, MODE, ParameterSpec
 from meanfleet.safety import KEEP_NONE, OperatorState, Word, state_file
 

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from meanfleet.base.errors import UserError
 from meanfleet.config import Config
 from meanfleet.dispatcher_node.gather import OUT, Gather
 from meanfleet.dispatcher_node.holding import ESTOP, MIN_HOLD, NOBODY, Holding
-from meanfleet.errors import UserError
 from meanfleet.robot_node.confirmation import Confirmation
 from meanfleet.robot_node.halt import STRAY, Halt
 from meanfleet.robot_node.service import Service

@@ -14,10 +14,10 @@ import rclpy
 from processes import Processes, by_udp, wait_for
 from std_msgs.msg import Bool
 
-from meanfleet.ros.managed.node import ManagedNode
+from meanfleet.ros.estop import StopLine
+from meanfleet.ros.managed import ManagedNode
 from meanfleet.ros.node import LATCHED
 from meanfleet.ros.publishers import UNKNOWN, publisher_of
-from meanfleet.safety.node import StopLine
 
 LIMIT = 20.0
 

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meanfleet.config import Config, FleetConfig, LayoutConfig, WorldConfig
-from meanfleet.layout import RingLayout
+from meanfleet.floors.ring import RingLayout
 from meanfleet.sim.backends.bullet import BulletWorld
 from meanfleet.sim.backends.driving import DrivingWorld
 from meanfleet.sim.backends.kinematic import KinematicWorld
-from meanfleet.zone_map import NOWHERE, ZoneMap
+from meanfleet.space.zone_map import NOWHERE, ZoneMap
 from naive import zones as naive
 
 Maker = Callable[..., BulletWorld]

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from meanfleet.base.errors import UserError
 from meanfleet.config import Config
-from meanfleet.errors import UserError
-from meanfleet.sim.backends.bullet_line import BulletLine, driven
-from meanfleet.sim.world import check_world, make_driving_world, make_line, world_of
+from meanfleet.families.line.bullet import BulletLine, driven
+from meanfleet.families.line.making import line_world
+from meanfleet.sim.world import check_world, make_driving_world, world_of
 from meanfleet.solver import Game
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,7 +20,7 @@ EVERYBODY = np.arange(40)
 
 
 def test_goals_are_reached_up_to_the_noise_and_the_ends_of_the_line() -> None:
-    world = make_line(CONFIG, 1, "model")
+    world = line_world(CONFIG, 1, "model")
     off, ends = [], []
     for _ in range(300):
         goals = np.column_stack([np.linspace(-1.5, 2.0, 40), np.zeros(40)])
@@ -35,7 +36,7 @@ def test_goals_are_reached_up_to_the_noise_and_the_ends_of_the_line() -> None:
 
 
 def test_the_start_is_two_clusters_that_names_do_not_tell() -> None:
-    world = make_line(CONFIG.with_robots(400), 5, "model")
+    world = line_world(CONFIG.with_robots(400), 5, "model")
     first, second = np.sort(np.bincount(world.zones, minlength=5))[::-1][:2]
     assert first == pytest.approx(220, abs=12)  # 2.6 % of a cluster are in the bins beside it
     assert second == pytest.approx(180, abs=12)
@@ -45,7 +46,7 @@ def test_the_start_is_two_clusters_that_names_do_not_tell() -> None:
 
 def test_bodies_are_after_a_tick_where_the_model_is() -> None:
     """Moves of a tick and its noise, which both draw alike; a body that is still far goes on."""
-    model, bodies = make_line(CONFIG, 2, "model"), make_line(CONFIG, 2, "bullet")
+    model, bodies = line_world(CONFIG, 2, "model"), line_world(CONFIG, 2, "bullet")
     assert isinstance(bodies, BulletLine)
     rng, fastest = np.random.default_rng(0), 0.0
     try:
@@ -84,7 +85,7 @@ def test_nobody_drives_past_the_goal(gap: float) -> None:
 
 
 def test_positions_that_are_none_are_told() -> None:
-    world = make_line(CONFIG, 3, "model")
+    world = line_world(CONFIG, 3, "model")
     before = world.places.copy()
     assert world.send_to(np.array([3, 4]), np.array([[np.nan, 0.0], [0.0, 0.0]])).tolist() == [False, True]
     world.advance(1.0)
@@ -97,7 +98,7 @@ def test_positions_that_are_none_are_told() -> None:
 def test_what_lines_do_not_have_is_refused() -> None:
     with pytest.raises(UserError, match="robots on a line: choose from bullet, model"):
         check_world(CONFIG, "kinematic", gui=False)
-    with pytest.raises(UserError, match="only moves between zones are counted"):
+    with pytest.raises(UserError, match="'meanfleet count' takes a warehouse with zones"):
         make_driving_world(CONFIG, 0)
     with pytest.raises(UserError, match="'meanfleet continuous' solves such fleets"):
         Game.from_config(CONFIG)

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config, SolverConfig
 from meanfleet.solver import Game, solve
 from meanfleet.solver.alternation import Equilibrium, best_equilibrium, starting_policies
+from meanfleet.solver.bundle.policy import PolicyBundle
 from meanfleet.solver.checkpoint import Checkpoint, Stage
 from meanfleet.solver.solving import _equilibrium
 from meanfleet.solver.surrogate import KRobotSystem

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from meanfleet.bundle import PolicyBundle
+from meanfleet.base.errors import UserError
 from meanfleet.config import SolverConfig
-from meanfleet.errors import UserError
 from meanfleet.solver import Game, solve
+from meanfleet.solver.bundle.policy import PolicyBundle
 from meanfleet.solver.filter_robots import fitted_robots
 from meanfleet.solver.filter_selection import FilterSelection
 from meanfleet.solver.fleet import Estimate, Fleet

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 from meanfleet.solver import Game, GameError
 from meanfleet.solver.warehouse import transition_weights
-from meanfleet.zone_graph import ZoneGraph
+from meanfleet.space.zone_graph import ZoneGraph
 from naive.surrogate import random_arrays
 
 ROOT = Path(__file__).resolve().parents[2]

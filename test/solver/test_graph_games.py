@@ -12,11 +12,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meanfleet.bundle import PolicyBundle, Table
+from meanfleet.base.errors import UserError
 from meanfleet.config import Config
-from meanfleet.errors import UserError
 from meanfleet.solver import Game, GameError, policies
 from meanfleet.solver.alternation import best_equilibrium, starting_policies
+from meanfleet.solver.bundle.policy import PolicyBundle, Table
 from meanfleet.solver.chained.at_once import at_once, at_once_values
 from meanfleet.solver.chained.bound import one_by_one
 from meanfleet.solver.chained.episodic import episodes_of
@@ -26,7 +26,7 @@ from meanfleet.solver.fleet.robots import best_robots
 from meanfleet.solver.histograms import enumerate_histograms
 from meanfleet.solver.local_learning import improve
 from meanfleet.solver.surrogate import KRobotSystem
-from meanfleet.zone_graph import NO_MOVE, ZoneGraph
+from meanfleet.space.zone_graph import NO_MOVE, ZoneGraph
 from naive.surrogate import TupleSystem, random_arrays
 from naive.ways import distances, plans, robots_law
 

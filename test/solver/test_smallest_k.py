@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from meanfleet.base.errors import UserError
 from meanfleet.config import SolverConfig
-from meanfleet.errors import UserError
 from meanfleet.solver import Game
 from meanfleet.solver.fleet import Estimate, Fleet
 from meanfleet.solver.fleet.filtered import Observer

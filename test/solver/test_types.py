@@ -12,16 +12,16 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from meanfleet.base.errors import UserError
 from meanfleet.config import Config
-from meanfleet.errors import UserError
+from meanfleet.config.types import counts_of
 from meanfleet.solver import Game, GameError
 from meanfleet.solver.fleet.counts import Fleet
 from meanfleet.solver.global_learning import learn_exact
 from meanfleet.solver.policies import pure, shortest_way
 from meanfleet.solver.surrogate import KRobotSystem
 from meanfleet.solver.types import concentrations, draw_shares, log_start, type_shares, typed_game
-from meanfleet.type_config import counts_of
-from meanfleet.zone_graph import ZoneGraph
+from meanfleet.space.zone_graph import ZoneGraph
 from naive.surrogate import random_arrays, random_policy
 from naive.types import dealt, optimal_value
 

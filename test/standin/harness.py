@@ -14,7 +14,7 @@ import yaml
 from processes import ROOT, Processes
 
 from meanfleet.config import Config
-from meanfleet.floor import floor_of
+from meanfleet.floors.floor import floor_of
 
 EXAMPLE = ROOT / "config" / "fleet.example.yaml"
 

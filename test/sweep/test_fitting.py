@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meanfleet.sweep.fitting import FEWEST, fit_root
-from meanfleet.sweep.statistics import band, gaps
+from meanfleet.base.statistics import band, gaps
+from meanfleet.studies.sweep.fitting import FEWEST, fit_root
 
 KS = tuple(range(1, 21))
 ROOT = 1 / np.sqrt(np.array(KS))

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from meanfleet.bundle import PolicyBundle
+from meanfleet.base.errors import UserError
 from meanfleet.config import SolverConfig
-from meanfleet.errors import UserError
 from meanfleet.solver import Game
+from meanfleet.solver.bundle.policy import PolicyBundle
 from meanfleet.solver.fleet import Estimate
-from meanfleet.sweep.folder import SweepFolder
-from meanfleet.sweep.plan import SweepPlan
-from meanfleet.sweep.units import Returns, solve_at
+from meanfleet.studies.sweep.folder import SweepFolder
+from meanfleet.studies.sweep.plan import SweepPlan
+from meanfleet.studies.sweep.units import Returns, solve_at
 from naive.surrogate import random_arrays
 
 GAME = Game.from_arrays(random_arrays(0))

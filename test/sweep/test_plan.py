@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 from meanfleet.solver import Game
-from meanfleet.sweep.plan import CHAINS, COLD, SweepPlan
+from meanfleet.studies.sweep.plan import CHAINS, COLD, SweepPlan
 from naive.surrogate import random_arrays
 
 GAME = Game.from_arrays(random_arrays(0))

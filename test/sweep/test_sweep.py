@@ -16,16 +16,16 @@ import pytest
 import yaml
 from processes import Processes, wait_for
 
-from meanfleet.bundle import PolicyBundle
+from meanfleet.base.errors import UserError
 from meanfleet.config import Config
-from meanfleet.errors import UserError
 from meanfleet.solver import Game
+from meanfleet.solver.bundle.policy import PolicyBundle
 from meanfleet.solver.fleet import fleet_return
-from meanfleet.sweep.plan import SweepPlan
-from meanfleet.sweep.pool import pool
-from meanfleet.sweep.results import summarise
-from meanfleet.sweep.running import run_sweep
-from meanfleet.sweep.units import WHOLE, as_json, remembering_unit
+from meanfleet.studies.sweep.plan import SweepPlan
+from meanfleet.studies.sweep.pool import pool
+from meanfleet.studies.sweep.results import summarise
+from meanfleet.studies.sweep.running import run_sweep
+from meanfleet.studies.sweep.units import WHOLE, as_json, remembering_unit
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SMALL: dict[str, Any] = {

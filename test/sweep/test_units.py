@@ -16,8 +16,8 @@ from meanfleet.solver.fleet.derived import reference
 from meanfleet.solver.fleet.filtered import Observer, drift
 from meanfleet.solver.policies import shortest_way
 from meanfleet.solver.surrogate import KRobotSystem
-from meanfleet.sweep.plan import WARM_ALTERNATIONS
-from meanfleet.sweep.units import (
+from meanfleet.studies.sweep.plan import WARM_ALTERNATIONS
+from meanfleet.studies.sweep.units import (
     HOLD,
     WHOLE,
     Start,

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from meanfleet.config import Config, DispatcherConfig
-from meanfleet.floor import floor_of
-from meanfleet.frames import Frames
-from meanfleet.priorities import Priorities
-from meanfleet.robot_config import GOAL_ACTION, RobotConfig, RobotOverride, goal_way, pose_source
+from meanfleet.config.robot import GOAL_ACTION, RobotConfig, RobotOverride, goal_way, pose_source
+from meanfleet.floors.floor import floor_of
+from meanfleet.floors.frames import Frames
+from meanfleet.floors.priorities import Priorities, priorities_of
 from meanfleet.safety import SHADOW
-from meanfleet.zone_map import ZoneMap
+from meanfleet.space.zone_map import ZoneMap
 
 from .snapshot import Durability, Endpoint, Reliability
 
@@ -82,7 +82,7 @@ class Expected:
             robot=config.robot,
             dispatcher=config.dispatcher,
             overrides=config.fleet.overrides,
-            priorities=Priorities(config),
+            priorities=priorities_of(config),
             frames=Frames(config.frames, config.robots),
             zone_map=floor_of(config).zone_map,
         )

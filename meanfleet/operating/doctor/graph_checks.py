@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from meanfleet.errors import suggestion
-from meanfleet.robot_config import GOAL_ACTION
+from meanfleet.base.errors import suggestion
+from meanfleet.config.robot import GOAL_ACTION
 from meanfleet.safety import SHADOW
 
 from ..words import few

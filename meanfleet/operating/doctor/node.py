@@ -20,8 +20,8 @@ from std_msgs.msg import Header
 from meanfleet.robot_node.conversions import POSE_TYPES as POSE_MESSAGES
 from meanfleet.ros.conversions import to_seconds
 from meanfleet.ros.node import DISCOVERY_SECONDS, LATCHED, Signals, WorkingNode, run
-from meanfleet.security import DOCTOR
 
+from ..security import DOCTOR
 from .expected import POSE_TYPES, Expected, Topic
 from .settings import gather_settings
 from .snapshot import Durability, Endpoint, Heard, Reliability, Snapshot

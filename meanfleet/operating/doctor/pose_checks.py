@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from meanfleet.frames import named, refusal
+from meanfleet.floors.frames import named, refusal
 
 from ..words import few
 from .expected import Expected

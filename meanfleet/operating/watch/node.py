@@ -15,10 +15,10 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rich.console import Console
 from rich.live import Live
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 from meanfleet.ros.node import DIAGNOSTICS, WorkingNode, run
-from meanfleet.security import WATCH
 
+from ..security import WATCH
 from .conversions import statuses
 from .faults import faults
 from .view import View, plain_line

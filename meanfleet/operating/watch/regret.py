@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from meanfleet.bundle import PolicyBundle
-from meanfleet.gaps import gap_text
+from meanfleet.base.words import gap_text
+from meanfleet.solver.bundle.policy import PolicyBundle
 
 from .statuses import Tick
 

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from meanfleet.bundle import PolicyBundle
+from meanfleet.solver.bundle.policy import PolicyBundle
 
 from .faults import faults
 from .regret import regret_lines

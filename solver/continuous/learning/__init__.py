@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 
 try:
     import jax

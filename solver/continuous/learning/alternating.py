@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 import meanfleet
-from meanfleet.continuous_config import LearningConfig
+from meanfleet.config.line import LearningConfig
 
 from ..experience import episodes, labelled_samples
 from ..networks import Layers, NetworkDispatcher, fast, greedy, logits

@@ -11,8 +11,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from meanfleet.continuous_config import LearningConfig
-from meanfleet.files import replacing
+from meanfleet.base.files import replacing
+from meanfleet.config.line import LearningConfig
 
 from .objectives import Network, new_network
 from .updates import memory

@@ -15,7 +15,7 @@ import optax
 from jax.flatten_util import ravel_pytree
 from jax.scipy.sparse.linalg import cg
 
-from meanfleet.continuous_config import LearningConfig
+from meanfleet.config.line import LearningConfig
 
 from . import objectives as of
 from .objectives import Batch, Network

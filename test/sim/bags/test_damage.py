@@ -11,8 +11,8 @@ from bag_files import Said, header, write_bag
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from meanfleet.base.errors import UserError
 from meanfleet.config import Config
-from meanfleet.errors import UserError
 from meanfleet.sim.bags.bag import Bag
 from meanfleet.sim.bags.log import FleetLog
 from meanfleet.sim.bags.reading import Source, read_fleet

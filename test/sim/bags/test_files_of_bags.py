@@ -14,8 +14,8 @@ from bag_files import STORE, Said, header, pose_message, write_bag
 from mcap.reader import make_reader
 from mcap.writer import CompressionType, IndexType, Writer
 
+from meanfleet.base.errors import UserError
 from meanfleet.config import Config
-from meanfleet.errors import UserError
 from meanfleet.sim.bags.bag import Bag
 from meanfleet.sim.bags.reading import Source, read_fleet
 

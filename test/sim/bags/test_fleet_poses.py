@@ -11,10 +11,10 @@ import pytest
 import yaml
 from bag_files import Said, pose_message, write_bag
 
+from meanfleet.base.errors import UserError
 from meanfleet.config import Config
-from meanfleet.errors import UserError
-from meanfleet.floor import floor_of
-from meanfleet.frames import Frames
+from meanfleet.floors.floor import floor_of
+from meanfleet.floors.frames import Frames
 from meanfleet.sim.bags.poses import read_poses
 from meanfleet.sim.bags.reading import Source, read_fleet
 from naive.bags import samples, zone_at

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from bag_files import MODES, STORAGES, Said, T, header, pose_message, write_bag
 
+from meanfleet.base.errors import UserError
 from meanfleet.config import Config
-from meanfleet.errors import UserError
-from meanfleet.layout import RingLayout
+from meanfleet.floors.ring import RingLayout
 from meanfleet.sim.bags.log import FleetLog
 from meanfleet.sim.bags.reading import Source, list_robots, read_fleet
 from meanfleet.sim.bags.topics import Template, chosen

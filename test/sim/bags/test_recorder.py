@@ -22,8 +22,8 @@ from rosbags.interfaces import QosDurability, QosReliability
 from rosbags.rosbag2 import Reader
 from std_msgs.msg import Header, Int32
 
+from meanfleet.base.errors import UserError
 from meanfleet.config import Config
-from meanfleet.errors import UserError
 from meanfleet.ros.node import GOAL, LATCHED
 from meanfleet.running.record import RunRecord
 from meanfleet.sim.bags.bag import Bag, Channel

@@ -17,7 +17,7 @@ from mcap.reader import make_reader
 from mcap.writer import CompressionType, Writer
 from rosbags.rosbag2 import Reader
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 from meanfleet.sim.bags.bag import Bag
 from meanfleet.sim.bags.recovering import recover
 

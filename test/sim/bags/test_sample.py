@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config
 from meanfleet.running.animation import warehouse_gif
 from meanfleet.running.recording import RunBag
@@ -18,8 +17,9 @@ from meanfleet.sim.bags.log import FleetLog
 from meanfleet.sim.bags.poses import read_poses
 from meanfleet.sim.bags.reading import Source, read_fleet
 from meanfleet.sim.fitting.estimating import fit
-from meanfleet.sim.replay.reenact import reenact
-from meanfleet.sim.replay.sweep import Options, replay
+from meanfleet.solver.bundle.policy import PolicyBundle
+from meanfleet.studies.replay.reenact import reenact
+from meanfleet.studies.replay.sweep import Options, replay
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
 SAMPLE = ROOT / "test" / "data" / "sample"

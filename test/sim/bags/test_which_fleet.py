@@ -12,9 +12,9 @@ from bag_files import Said, header, pose_message, write_bag
 from recorded import bundle
 from typer.testing import CliRunner
 
+from meanfleet.base.errors import UserError
 from meanfleet.cli.app import app
 from meanfleet.config import Config
-from meanfleet.errors import UserError
 from meanfleet.sim.bags.reading import Source, list_robots, read_fleet
 
 HEADER, ODOMETRY = "std_msgs/msg/Header", "nav_msgs/msg/Odometry"

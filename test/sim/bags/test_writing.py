@@ -14,8 +14,8 @@ from mcap.reader import make_reader
 from rosbags.interfaces import QosDurability, QosReliability
 from rosbags.rosbag2 import Reader
 
+from meanfleet.base.errors import UserError
 from meanfleet.config import Config
-from meanfleet.errors import UserError
 from meanfleet.sim.bags.bag import Bag
 from meanfleet.sim.bags.qos import LATCHED, Offer, Request, overrides, request
 from meanfleet.sim.bags.reading import Source, read_fleet
@@ -131,7 +131,7 @@ def test_recover_keeps_hands_off_what_holds_nothing(tmp_path: Path) -> None:
 FULL = """
 import resource, sys
 from pathlib import Path
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 from meanfleet.sim.bags.writing import BagWriter, Topic
 writer = BagWriter(Path(sys.argv[1]))
 channel = writer.add_topic(Topic("/r1/zone", "std_msgs/msg/Header"))

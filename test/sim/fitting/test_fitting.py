@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from recorded import GAME, NAMES, POLICY, ZONES, recorded
 from scipy.stats import dirichlet, kstest
 
+from meanfleet.base.errors import UserError
 from meanfleet.config import Config
-from meanfleet.errors import UserError
 from meanfleet.sim.bags.log import UNKNOWN, FleetLog
 from meanfleet.sim.fitting.estimating import behaviour, credible, differs, fit
 from meanfleet.sim.fitting.modelfree import compare, dispatches, learn, trajectories

@@ -12,9 +12,9 @@ from scipy.signal import lfilter
 from scipy.stats import binom
 from scipy.stats import t as student
 
-from meanfleet.sim.replay.bootstrap import block_band, block_length
-from meanfleet.sim.replay.bounded import limits
-from meanfleet.sweep.statistics import band
+from meanfleet.base.bootstrap import block_band, block_length
+from meanfleet.base.bounded import limits
+from meanfleet.base.statistics import band
 
 BURN = 300
 

@@ -17,15 +17,15 @@ import yaml
 from bag_files import Said, T, header, write_bag
 from typer.testing import CliRunner
 
-from meanfleet.bundle import PolicyBundle
+from meanfleet.base.errors import UserError
 from meanfleet.cli.app import app
 from meanfleet.config import Config
 from meanfleet.dispatcher_node.dispatcher import Dispatcher
 from meanfleet.dispatcher_node.gather import Gather
 from meanfleet.dispatcher_node.report import Ledger, tick_report
-from meanfleet.errors import UserError
 from meanfleet.robot_node.robot import Robot, robot_seed
 from meanfleet.solver import Game, solve
+from meanfleet.solver.bundle.policy import PolicyBundle
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
 SMALL: dict[str, Any] = {

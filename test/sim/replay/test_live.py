@@ -10,11 +10,11 @@ from processes import Processes
 
 pytest.importorskip("rclpy", reason="needs ROS 2 (wheels or an installation)")
 
-from meanfleet.bundle import PolicyBundle
 from meanfleet.config import Config
 from meanfleet.running.record import RunRecord
 from meanfleet.sim.bags.reading import read_fleet
-from meanfleet.sim.replay.reenact import reenact
+from meanfleet.solver.bundle.policy import PolicyBundle
+from meanfleet.studies.replay.reenact import reenact
 
 TICKS = 12
 

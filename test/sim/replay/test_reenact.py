@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from recorded import NAMES, bundle, recorded
 
+from meanfleet.base.errors import UserError
 from meanfleet.dispatcher_node.dispatcher import Dispatcher
 from meanfleet.dispatcher_node.gather import Gather
 from meanfleet.dispatcher_node.report import Ledger, tick_report
-from meanfleet.errors import UserError
-from meanfleet.sim.replay.reenact import reenact
+from meanfleet.studies.replay.reenact import reenact
 
 BUNDLE = bundle()
 LOG = recorded(20, 50, 3)

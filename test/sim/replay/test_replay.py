@@ -15,15 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from recorded import GAME, POLICY, ZONES, bundle, recorded
 
-from meanfleet.bundle import PolicyBundle
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 from meanfleet.sim.bags.log import UNKNOWN
-from meanfleet.sim.replay.counterfactual import Counterfactual
-from meanfleet.sim.replay.results import write_results
-from meanfleet.sim.replay.scene import scene_of
-from meanfleet.sim.replay.sweep import Options, Replay, replay
-from meanfleet.sim.replay.verdict import recommend, upper
 from meanfleet.solver import Game
+from meanfleet.solver.bundle.policy import PolicyBundle
+from meanfleet.studies.replay.counterfactual import Counterfactual
+from meanfleet.studies.replay.results import write_results
+from meanfleet.studies.replay.scene import scene_of
+from meanfleet.studies.replay.sweep import Options, Replay, replay
+from meanfleet.studies.replay.verdict import recommend, upper
 from naive.surrogate import random_arrays
 
 BUNDLE = bundle()

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from recorded import GAME, KAPPA, NAMES, ZONES, bundle, recorded
 
+from meanfleet.base.errors import UserError
 from meanfleet.dispatcher_node.dispatcher import Dispatcher
-from meanfleet.errors import UserError
 from meanfleet.sim.bags.log import UNKNOWN, FleetLog
-from meanfleet.sim.replay.resampling import resample
-from meanfleet.sim.replay.scene import scene_of
+from meanfleet.studies.replay.resampling import resample
+from meanfleet.studies.replay.scene import scene_of
 
 BUNDLES = {deciding: bundle(deciding) for deciding in ("nearest", "interpolated", "posterior")}
 BUNDLE = BUNDLES["interpolated"]

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from recorded import GAME, bundle, recorded
 
-from meanfleet.sim.replay.counterfactual import Counterfactual
-from meanfleet.sim.replay.scene import scene_of
-from meanfleet.sim.replay.worlds import Drawn, blocks_of, loss_over_worlds, shares
 from meanfleet.solver import Game
 from meanfleet.solver.warehouse import mean_law
+from meanfleet.studies.replay.counterfactual import Counterfactual
+from meanfleet.studies.replay.scene import scene_of
+from meanfleet.studies.replay.worlds import Drawn, blocks_of, loss_over_worlds, shares
 from naive.surrogate import random_arrays, random_policy
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 from meanfleet.solver import Game
 from meanfleet.solver.chained.environment import ChainedMDP
 from meanfleet.solver.chained.finite import enumerate_chain

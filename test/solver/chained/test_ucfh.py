@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, chi2
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 from meanfleet.solver import Game
 from meanfleet.solver.chained.confidence import extreme, interval
 from meanfleet.solver.chained.episodic import EpisodicMDP, episodes_of, truncation

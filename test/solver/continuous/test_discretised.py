@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from meanfleet.errors import UserError
-from meanfleet.filtering import FilterModel, FilterSetting
+from meanfleet.base.errors import UserError
 from meanfleet.solver import Game
+from meanfleet.solver.bundle.filtering import FilterModel, FilterSetting
 from meanfleet.solver.continuous.discretised import (
     Counts,
     Exploration,

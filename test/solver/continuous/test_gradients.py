@@ -18,7 +18,7 @@ pytest.importorskip("optax", reason="learning by gradients needs the extra 'cont
 
 from jax.flatten_util import ravel_pytree
 
-from meanfleet.continuous_config import LearningConfig
+from meanfleet.config.line import LearningConfig
 from meanfleet.solver.continuous.experience import labelled_samples
 from meanfleet.solver.continuous.learning import alternating, updates
 from meanfleet.solver.continuous.learning import objectives as of
@@ -233,7 +233,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(tmp_path: Path) -> None:
     file = tmp_path / "run.npz"
     program = f"""
 import os, signal
-from meanfleet.continuous_config import LearningConfig
+from meanfleet.config.line import LearningConfig
 from meanfleet.solver.continuous.learning.alternating import learn
 from meanfleet.solver.continuous.warehouse import ContinuousWarehouse
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare, kstest, norm
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 from meanfleet.solver.continuous.rollouts import Dispatcher, Estimate, Robots, roll
 from meanfleet.solver.continuous.rules import AnyMove, AnyTarget, Follow, Hold, Leave, Toward, nearest_target
 from meanfleet.solver.continuous.warehouse import ContinuousWarehouse

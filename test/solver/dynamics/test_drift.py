@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 from meanfleet.solver.dynamics.dynamics import SMALL, Dynamics
 from meanfleet.solver.dynamics.games import MarkovGame
 from meanfleet.solver.dynamics.learners import RULES, Learner

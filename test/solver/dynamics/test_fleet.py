@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 from meanfleet.solver import Game
 from meanfleet.solver.dynamics.fleet import FleetDynamics
 from meanfleet.solver.dynamics.fleet_play import FleetProcess

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 from meanfleet.solver.dynamics.dynamics import Dynamics
 from meanfleet.solver.dynamics.fixed_points import classify, find, jacobian
 from meanfleet.solver.dynamics.games import MarkovGame

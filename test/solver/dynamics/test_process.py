@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 from meanfleet.solver.dynamics.convergence import decay
 from meanfleet.solver.dynamics.dynamics import Dynamics
 from meanfleet.solver.dynamics.games import MarkovGame

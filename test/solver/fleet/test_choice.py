@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from meanfleet.base.errors import UserError
 from meanfleet.config import SolverConfig
-from meanfleet.errors import UserError
 from meanfleet.solver import Game, solve
 from meanfleet.solver.fleet import Fleet
 from meanfleet.solver.fleet.candidates import EQUILIBRIUM, Candidate, distinct, plain_tables

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, chi2_contingency, chisquare, multinomial, multivariate_hypergeom
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 from meanfleet.solver import Game
 from meanfleet.solver.fleet import Estimate, Fleet, discounted_horizon, fleet_return
 from meanfleet.solver.fleet.counts import CHUNK, endless_weights

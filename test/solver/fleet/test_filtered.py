@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meanfleet import filtering
-from meanfleet.errors import UserError
-from meanfleet.filtering import DECIDING, Deciding, FilterModel, FilterSetting
+from meanfleet.base.errors import UserError
 from meanfleet.solver import Game
+from meanfleet.solver.bundle import filtering
+from meanfleet.solver.bundle.filtering import DECIDING, Deciding, FilterModel, FilterSetting
 from meanfleet.solver.fleet import Fleet, beliefs
 from meanfleet.solver.fleet.filtered import Observer, drift
 from meanfleet.solver.global_learning import learn_exact

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from meanfleet.config import SolverConfig
-from meanfleet.filtering import RHOS, FilterModel
 from meanfleet.solver import Game
+from meanfleet.solver.bundle.filtering import RHOS, FilterModel
 from meanfleet.solver.filter_selection import filter_model
 from meanfleet.solver.fleet import Fleet
 from meanfleet.solver.fleet.filtered import Observer, drift

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from meanfleet.base.errors import UserError
 from meanfleet.dispatcher_node.observers import ParticleObserver, Sample
-from meanfleet.errors import UserError
-from meanfleet.filtering import DECIDING, Deciding, FilterModel, FilterSetting, first_best
 from meanfleet.solver import Game
+from meanfleet.solver.bundle.filtering import DECIDING, Deciding, FilterModel, FilterSetting, first_best
 from meanfleet.solver.fleet import Estimate, Fleet
 from meanfleet.solver.fleet.filtered import Observer, drift
 from meanfleet.solver.fleet.particles import (

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 from meanfleet.solver import Game
 from meanfleet.solver.global_learning import learn_exact
 from meanfleet.solver.logged import (

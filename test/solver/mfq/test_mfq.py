@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meanfleet.crowd_config import ExplorationConfig, SqueezeConfig
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
+from meanfleet.config.crowd import ExplorationConfig, SqueezeConfig
 from meanfleet.solver import Game
 from meanfleet.solver.chained.at_once import at_once
 from meanfleet.solver.histograms import enumerate_histograms, rank

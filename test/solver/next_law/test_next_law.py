@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 from meanfleet.solver import Game, policies
 from meanfleet.solver.next_law import next_law
 from meanfleet.solver.next_law.casteljau import CasteljauLaw, operations

@@ -9,7 +9,7 @@ import pytest
 from numba import njit
 from scipy import stats
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 from meanfleet.solver import Game
 from meanfleet.solver.global_learning import learn_exact
 from meanfleet.solver.rewards import TRIALS, RewardDraws, RewardLaws, sum_of_draws

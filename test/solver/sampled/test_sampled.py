@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 from meanfleet.solver import Game
 from meanfleet.solver.global_learning import learn_exact
 from meanfleet.solver.sampled import HistogramStates, Parameterization, TupleStates, learn_sampled

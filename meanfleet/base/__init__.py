@@ -1,0 +1,1 @@
+"""The cellar: what knows nothing of fleets. Files written whole, numbers and their intervals, figures, memory."""

@@ -1,5 +1,0 @@
-"""Constrained exploration: the gap to the optimum against k."""
-
-from meanfleet.paper.experiments import experiment
-
-FIGURE = experiment("exploration", "exploration.yaml", "Constrained exploration", 120)

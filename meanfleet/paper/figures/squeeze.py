@@ -1,5 +1,0 @@
-"""Gaussian squeeze: the gap to the optimum against k."""
-
-from meanfleet.paper.experiments import experiment
-
-FIGURE = experiment("squeeze", "squeeze.yaml", "Gaussian squeeze", 110)

@@ -1,1 +1,0 @@
-"""A topic that one node alone may publish."""

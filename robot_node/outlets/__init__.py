@@ -1,1 +1,0 @@
-"""Where robots' goals go out: to a topic, or to an action of their navigation."""

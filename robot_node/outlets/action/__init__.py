@@ -1,1 +1,0 @@
-"""Goals as an action: navigate_to_pose, as Nav2 offers it."""
