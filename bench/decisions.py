@@ -23,9 +23,9 @@ from measuring import machine
 from numpy.typing import NDArray
 from rich.progress import track
 from running_fleet import decisions
-from scipy.stats import t as student
 
 from meanfleet.base.errors import UserError
+from meanfleet.base.statistics import half_width
 from meanfleet.config import Config
 from meanfleet.running.simulation import simulate
 from meanfleet.solver.bundle.policy import PolicyBundle
@@ -46,7 +46,7 @@ def row(observer: str, k: int, runs: list[dict[str, float]], whole: NDArray[np.f
         values = np.array([run[name] for run in runs])
         found[name], found[f"{name}_error"] = float(values.mean()), _error(values)
     gain = np.array([run["reward"] for run in runs]) - whole
-    half = float(student.ppf(0.975, len(gain) - 1)) * _error(gain)
+    half = half_width(_error(gain), len(gain))
     found |= {"gain": float(gain.mean()), "low": float(gain.mean()) - half, "high": float(gain.mean()) + half}
     return found | {"agreement": float(np.mean([run["agreement"] for run in runs]))}
 

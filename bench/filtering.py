@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from meanfleet.base.arrays import FloatArray
 from meanfleet.config import SolverConfig
 from meanfleet.solver import Game
 from meanfleet.solver.bundle.filtering import RHOS
@@ -32,7 +33,6 @@ from meanfleet.solver.filter_robots import SHORTEST_WAY, fitted_robots
 from meanfleet.solver.filter_selection import USUAL_RHO, FilterSelection, filter_model
 from meanfleet.solver.fleet import Estimate, Fleet
 from meanfleet.solver.fleet.filtered import Observer, drift
-from meanfleet.solver.game import FloatArray
 from meanfleet.solver.policies import shortest_way
 from meanfleet.solver.selection import Selection
 

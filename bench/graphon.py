@@ -30,6 +30,7 @@ from measuring import machine
 
 from meanfleet.base.figures import BLUE, GREY, ORANGE, rendered
 from meanfleet.base.files import replacing
+from meanfleet.base.statistics import half_width
 from meanfleet.config import Config
 from meanfleet.dispatcher_node.sampling import Graphon, Roster, Uniform, design_from_config
 from meanfleet.sim.backends.model import ModelWorld
@@ -99,13 +100,13 @@ def measure(ks: tuple[int, ...], ticks: int, seeds: int) -> list[dict[str, Any]]
     return rows
 
 
-def draw(rows: list[dict[str, Any]], title: str) -> Figure:
+def draw(rows: list[dict[str, Any]], seeds: int, title: str) -> Figure:
     """Error against k."""
     figure = Figure(figsize=(6.6, 4.6), layout="constrained")
     axes = figure.subplots()
     for name, colour in METHODS.items():
         means, spread = ([row[name][key] for row in rows] for key in ("mean", "error"))
-        half = [1.96 * value for value in spread]
+        half = [half_width(value, seeds) for value in spread]
         axes.errorbar([row["k"] for row in rows], means, half, fmt="o-", color=colour, capsize=3, label=name)
     axes.set(
         xscale="log", yscale="log", xlabel="robots polled, k", ylabel="error of the weighted histogram", title=title
@@ -126,7 +127,7 @@ def main() -> None:
     print("   k" + "".join(f"{name:>21}" for name in METHODS))
     rows = measure(ks, ticks, seeds)
     with replacing(given.out / "error.png") as stream:
-        stream.write(rendered(draw(rows, f"{ticks} ticks, {seeds} seeds, 95 % intervals"), "graphon", "png"))
+        stream.write(rendered(draw(rows, seeds, f"{ticks} ticks, {seeds} seeds, 95 % intervals"), "graphon", "png"))
     print(f"error.png written to {given.out}")
     if given.json is not None:
         given.json.write_text(

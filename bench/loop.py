@@ -23,8 +23,8 @@ from typing import Any
 import joblib
 import numpy as np
 from measuring import machine
-from scipy.stats import t as student
 
+from meanfleet.base.statistics import half_width
 from meanfleet.config import Config, LocalTransition
 from meanfleet.running.recording import RunBag
 from meanfleet.running.simulation import simulate
@@ -96,7 +96,7 @@ def lead(new: np.ndarray[Any, Any], old: np.ndarray[Any, Any]) -> dict[str, floa
     """Paired gain with its standard error and 95 % interval."""
     gain = new - old
     error = float(gain.std(ddof=1) / np.sqrt(len(gain)))
-    half = float(student.ppf(0.975, len(gain) - 1)) * error
+    half = half_width(error, len(gain))
     return {"mean": float(gain.mean()), "error": error, "low": gain.mean() - half, "high": gain.mean() + half}
 
 

@@ -12,20 +12,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
+
+from meanfleet.base.arrays import FloatArray, IntArray, Progress
 
 from . import policies
 from .bounds import ValueInterval
 from .certificate import Certificate, certify
 from .checkpoint import Checkpoint, Stage
 from .evaluation import evaluate
-from .game import FloatArray, Game
+from .game import Game
 from .global_learning import BestDispatch, learn_exact
 from .local_learning import improve
 from .surrogate import KRobotSystem, Surrogate
-
-IntArray = NDArray[np.int64]
-Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .game import FloatArray
+from meanfleet.base.arrays import FloatArray
 
 STALLED = 8  # backups without progress after which rounding is to blame
 Operator = Callable[[FloatArray], FloatArray]

@@ -6,16 +6,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from meanfleet.base.arrays import FloatArray, IntArray
 
 from .bounds import ValueInterval, fixed_point
 from .chained.ceiling import Ceiling, ceiling, pair_ceiling
-from .game import FloatArray, Game
+from .game import Game
 from .global_learning import BestDispatch
 from .local_learning import improve
 from .surrogate import Surrogate
-
-IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from meanfleet.base.archives import read_arrays
+from meanfleet.base.arrays import FloatArray, IntArray
 from meanfleet.base.files import replacing
-
-from .game import FloatArray
-
-IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,13 +7,11 @@ iteration solves them (see `bounds`): the value with its proof, the occupancy wi
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+
+from meanfleet.base.arrays import FloatArray, IntArray
 
 from .bounds import STALLED, Mixing, ValueInterval, fixed_point
-from .game import FloatArray
 from .surrogate import Surrogate
-
-IntArray = NDArray[np.int64]
 
 
 def evaluate(

@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from meanfleet.base.arrays import FloatArray
 from meanfleet.base.errors import UserError
 
 from .filter_selection import USUAL_RHO, FilterSelection
 from .fleet.candidates import Remembering
 from .fleet.choice import affordable, paired_lead, race
 from .fleet.counts import CHUNK
-from .game import FloatArray
 from .global_learning import learn_exact
 from .local_learning import gradient
 from .selection import ROBOTS, ROBOTS_FRESH

@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from meanfleet.base.arrays import FloatArray, IntArray
 
 from .bundle.filtering import Deciding, FilterModel, FilterSetting
 from .fleet.candidates import Candidate, Remembering
@@ -22,11 +23,10 @@ from .fleet.choice import Race, affordable, paired_lead, race
 from .fleet.counts import CHUNK, Estimate, discounted_horizon
 from .fleet.derived import Reference
 from .fleet.filtered import Observer, drift
-from .game import FloatArray, Game
+from .game import Game
 from .histograms import count_histograms
 from .selection import DECISION, FILTER, FILTER_FRESH, LASTING, Selection
 
-IntArray = NDArray[np.int64]
 POSTERIOR_WORK = 300_000_000  # histograms summed over at most, in all: some seconds
 SETTLED = (1000, 1500)  # ticks of a long run that count
 LONG_RUNS = 16  # long ones average much out by themselves

@@ -21,12 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meanfleet.base.archives import read_arrays
+from meanfleet.base.arrays import FloatArray
 from meanfleet.base.errors import UserError
 from meanfleet.config import Config
 from meanfleet.config.families import family_of
 from meanfleet.space.zone_graph import RING_MOVES, ZoneGraph, ZoneGraphError
 
-FloatArray = NDArray[np.float64]
 ROW_SUM_TOLERANCE = 1e-9
 LARGEST_DISCOUNT = 0.999999
 LARGEST_REWARD = 1e100  # squares of values must not overflow

@@ -5,19 +5,16 @@ Exact: value iteration with proven bounds. The paper's empirical operator is in 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+
+from meanfleet.base.arrays import FloatArray, IntArray, Progress
 
 from .bounds import ValueInterval, fixed_point
-from .game import FloatArray
 from .interpolation import resampled
 from .surrogate import KRobotSystem, Surrogate
 
-IntArray = NDArray[np.int64]
-Progress = Callable[[str, float], None]
 COARSEST = 5  # robots below which a first guess costs more than it saves
 
 

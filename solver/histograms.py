@@ -12,9 +12,9 @@ from functools import lru_cache
 from math import comb
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-IntArray = NDArray[np.int64]
+from meanfleet.base.arrays import IntArray
 
 
 def count_histograms(k: int, zones: int) -> int:

@@ -11,10 +11,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .game import FloatArray
+from meanfleet.base.arrays import FloatArray, IntArray
+
 from .histograms import enumerate_histograms, rank
 
-IntArray = NDArray[np.int64]
 SNAP = 1e-9  # partial sums this close to a whole number are one
 
 

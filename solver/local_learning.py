@@ -12,20 +12,16 @@ move. It stops when neither raises J: "best found", no more is claimed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+
+from meanfleet.base.arrays import FloatArray, IntArray, Progress
 
 from .bounds import ValueInterval
 from .evaluation import evaluate, occupancy
-from .game import FloatArray
 from .next_law import lowered, raised
 from .surrogate import KRobotSystem, Surrogate
-
-IntArray = NDArray[np.int64]
-Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, eq=False)

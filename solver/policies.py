@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .game import FloatArray, Game
+from meanfleet.base.arrays import FloatArray
+
+from .game import Game
 
 
 def uniform(game: Game) -> FloatArray:

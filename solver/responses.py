@@ -6,19 +6,19 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+
+from meanfleet.base.arrays import FloatArray, IntArray
 
 from .alternation import Equilibrium
 from .certificate import certify
 from .evaluation import evaluate
-from .game import FloatArray, Game
+from .game import Game
 from .global_learning import BestDispatch, learn_exact
 from .next_law import OutOfReachError
 from .sampled import Parameterization, learn_sampled
 from .surrogate import KRobotSystem, Surrogate
 from .tuples import learn_exact_tuples
 
-IntArray = NDArray[np.int64]
 SEARCHED = 20  # robots: with more, L-LEARN is not run again for the lower end of a table's local gap
 
 

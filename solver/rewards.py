@@ -14,13 +14,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numba import njit, prange
-from numpy.typing import NDArray
 
+from meanfleet.base.arrays import FloatArray, IntArray
 from meanfleet.base.errors import UserError
 
-from .game import FloatArray, Game
+from .game import Game
 
-IntArray = NDArray[np.int64]
 MEAN_TOLERANCE = 1e-9
 TRIALS = 512  # of one binomial draw: older numba loses some of them where (1−p)^n underflows
 

@@ -6,21 +6,21 @@ others: tables derived from a larger system, and the plain rules.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from meanfleet.base.arrays import FloatArray, IntArray, Progress
 from meanfleet.config import SolverConfig
 
 from .fleet.candidates import Candidate, distinct, plain_tables
 from .fleet.choice import race, report
 from .fleet.counts import Estimate, Fleet, Seed
-from .fleet.derived import IntArray, Reference, reference, visited_fleets
-from .game import FloatArray, Game
+from .fleet.derived import Reference, reference, visited_fleets
+from .game import Game
 
-Progress = Callable[[str, float], None]
 ROUNDS = 4  # of derived tables
 SCREEN = 500  # rollouts that decide whose law the next derived table answers
 LAW, SCREENING, RACE, FRESH, FILTER, DECISION, FILTER_FRESH, ROBOTS, ROBOTS_FRESH, LASTING = range(

@@ -10,12 +10,12 @@ that follow. A k found with few particles is enough with many as well: more of t
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
+from meanfleet.base.arrays import FloatArray, Progress
 from meanfleet.base.errors import UserError
 from meanfleet.config import SolverConfig
 
@@ -25,10 +25,9 @@ from .fleet.choice import affordable, race
 from .fleet.counts import CHUNK, Estimate, discounted_horizon
 from .fleet.derived import Reference
 from .fleet.filtered import Observer, drift
-from .game import FloatArray, Game
+from .game import Game
 from .selection import FILTER, FRESH, Selection
 
-Progress = Callable[[str, float], None]
 OBSERVERS = ("memoryless", "dirichlet", "particle")
 PARTICLES = 200
 PARTICLE_TICKS = 20_000_000  # particles times ticks times rollouts, per k at most: about half a minute on one processor

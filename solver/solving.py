@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 import meanfleet
+from meanfleet.base.arrays import FloatArray, Progress
 from meanfleet.base.errors import UserError
 from meanfleet.config import SolverConfig
 
@@ -21,7 +22,7 @@ from .filter_robots import SHORTEST_WAY, Fitted, fitted_robots
 from .filter_selection import FilterSelection
 from .fleet.candidates import BEST_RESPONSE, EQUILIBRIUM, Candidate, distinct
 from .fleet.robots import best_blind
-from .game import FloatArray, Game
+from .game import Game
 from .histograms import count_histograms
 from .next_law import OutOfReachError
 from .policies import random_pure, shortest_way
@@ -30,7 +31,6 @@ from .sampled import Parameterization, check_states
 from .selection import Choice, Selection
 from .surrogate import KRobotSystem
 
-Progress = Callable[[str, float], None]
 Robots = tuple[str, FloatArray]  # name and π_l [z, s_g, a]
 CHEAP = 60  # states of the k-robot system up to which a solve takes a moment, so that more are tried
 MORE = 8  # random π_l to start from in addition

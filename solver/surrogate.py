@@ -16,18 +16,17 @@ from functools import cached_property, partial
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 from scipy.special import gammaln
 
+from meanfleet.base.arrays import FloatArray, IntArray
 from meanfleet.base.errors import UserError
 
-from .game import FloatArray, Game
+from .game import Game
 from .histograms import count_histograms, enumerate_histograms
 from .next_law import NextLaw, OutOfReachError, next_law
 from .threads import run_all
 from .types import log_start
 
-IntArray = NDArray[np.int64]
 HISTOGRAMS = 5_000_000  # more are beyond the exact backup
 SERIAL = 20_000  # values below which threads cost more than they save
 ACCURACY = 1e-9  # accepted rounding error of values, relative to r_max/(1 − γ)

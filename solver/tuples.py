@@ -11,20 +11,16 @@ is evaluated robot by robot: k |S_l|^{k+1} products, no matrix.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
-from numpy.typing import NDArray
 
+from meanfleet.base.arrays import FloatArray, IntArray, Progress
 from meanfleet.base.errors import UserError
 
 from .bounds import ValueInterval, fixed_point
-from .game import FloatArray, Game
+from .game import Game
 from .global_learning import BestDispatch, first_best
 from .histograms import rank
 
-IntArray = NDArray[np.int64]
-Progress = Callable[[str, float], None]
 TUPLES = 1_000_000  # more are refused: the histograms are there for them
 
 

@@ -13,14 +13,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import gammaln, poch
 
+from meanfleet.base.arrays import FloatArray, IntArray
 from meanfleet.config.types import counts_of
 
-from .game import FloatArray, Game, GameError
+from .game import Game, GameError
 
-IntArray = NDArray[np.int64]
 SHARED = ("P_g", "r_g", "start_priority", "start_concentration")
 
 

@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from meanfleet.base.arrays import FloatArray
 from meanfleet.config import Config, CountedTransition, LocalReward, LocalTransition, MoveReward
 from meanfleet.config.counts import read_counts, read_steering
 from meanfleet.space.zone_graph import STAY, ZoneGraph
 
-from .game import FloatArray, Game, GameError
+from .game import Game, GameError
 from .types import typed_game, weighed
 
 Law = Callable[[FloatArray], FloatArray]  # Dirichlet weights [..., outcome] to probabilities

@@ -19,9 +19,10 @@ from typing import Any
 
 import numpy as np
 
+from meanfleet.base.arrays import FloatArray
 from meanfleet.solver.bundle.filtering import Deciding, FilterModel, forgetting, head_start, rivals, surprise
 
-from .protocol import HISTORY, FloatArray, Sample, finite
+from .protocol import HISTORY, Sample, finite
 
 FAINT = 1e-9  # a belief that nothing renews keeps at least this sum, and its mean with it
 TINY = 1e-15  # of the sum, in zones that the model never reaches: logarithms of weights stay finite

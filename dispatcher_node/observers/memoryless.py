@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from meanfleet.base.arrays import FloatArray
 from meanfleet.solver.bundle.filtering import Deciding, FilterModel
 
-from .protocol import FloatArray, Sample
+from .protocol import Sample
 
 
 class MemorylessObserver:

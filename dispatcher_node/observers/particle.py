@@ -22,11 +22,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from meanfleet.base.arrays import FloatArray, IntArray
 from meanfleet.solver.bundle.filtering import Deciding, FilterModel, surprise
 from meanfleet.solver.interpolation import interpolate
 
 from .packing import pack, unpack
-from .protocol import HISTORY, FloatArray, IntArray, Sample, finite
+from .protocol import HISTORY, Sample, finite
 
 PARTICLES = 1000
 CERTAIN = 1e9  # effective robots of a belief whose particles all agree

@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from meanfleet.base.arrays import FloatArray, IntArray
 from meanfleet.solver import Game
 from meanfleet.solver.bundle.filtering import Deciding, FilterModel
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 HISTORY = 8  # ticks: older samples are dropped
 
 

@@ -22,7 +22,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .protocol import NEVER, BoolArray, FloatArray, IntArray, Roster
+from meanfleet.base.arrays import BoolArray, FloatArray, IntArray
+
+from .protocol import NEVER, Roster
 
 
 class Uniform:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .protocol import FloatArray, IntArray
+from meanfleet.base.arrays import FloatArray, IntArray
 
 
 def reweighted(inclusion: FloatArray) -> FloatArray:

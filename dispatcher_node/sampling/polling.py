@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from meanfleet.base.arrays import BoolArray, FloatArray, IntArray
+
 from .budget import Budget
 from .estimation import reweighted
-from .protocol import BoolArray, Design, FloatArray, IntArray, Roster
+from .protocol import Design, Roster
 
 
 class Polling:

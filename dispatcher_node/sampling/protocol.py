@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-BoolArray = NDArray[np.bool_]
+from meanfleet.base.arrays import BoolArray, FloatArray, IntArray
+
 NEVER = -1
 MEMORY = 20  # ticks after which a robot's last zone counts as unknown
 

@@ -29,10 +29,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
+from .arrays import FloatArray
 from .bounded import limits
 from .statistics import LEVEL, Band
 
-FloatArray = NDArray[np.float64]
 MISSED = 0.5  # of the variance at most is added back
 RARE = 10  # spells below which a loss is rare
 HALF = (1 + LEVEL) / 2

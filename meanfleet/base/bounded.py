@@ -12,9 +12,9 @@ conjecture without known counterexample (Phan, Thomas and Learned-Miller 2021); 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from .arrays import FloatArray
+
 DRAWS = 4000  # the level of a limit is met to ± 0.4 %
 SEED = 1
 LARGEST = 4_000_000  # numbers drawn at once

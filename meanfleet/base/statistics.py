@@ -27,11 +27,16 @@ class Band:
     high: float
 
 
+def half_width(error: float, count: float, level: float = LEVEL) -> float:
+    """How far the interval of a mean reaches to either side: its standard error by Student's t, of `count` values."""
+    return float(student.ppf((1 + level) / 2, count - 1)) * error
+
+
 def band(values: ArrayLike) -> Band:
     """Mean, standard error and 95 % interval of values [seed], two at least."""
     x = np.asarray(values, dtype=np.float64)
     mean, error = float(x.mean()), float(x.std(ddof=1) / np.sqrt(len(x)))
-    half = float(student.ppf((1 + LEVEL) / 2, len(x) - 1)) * error
+    half = half_width(error, len(x))
     return Band(mean, error, mean - half, mean + half)
 
 

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
 from rich.table import Table
 
+from meanfleet.base.arrays import FloatArray, IntArray
 from meanfleet.config import Config
 from meanfleet.config.families import Kind
 from meanfleet.dispatcher_node.dispatcher import Dispatcher
@@ -26,9 +25,6 @@ from meanfleet.sim.backends.protocol import Backend
 from meanfleet.sim.trajectory import Trajectory
 from meanfleet.solver import Game
 from meanfleet.solver.bundle.policy import PolicyBundle
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import Any
 import joblib
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student
 
+from meanfleet.base.statistics import band
 from meanfleet.config import Config
 from meanfleet.dispatcher_node.dispatcher import RULES, Rule
 from meanfleet.solver.bundle.policy import PolicyBundle
@@ -37,12 +37,8 @@ class Comparison:
             if rule == first:
                 continue
             lead = self.rewards[first] - self.rewards[rule]
-            half = float(student.ppf(0.975, len(lead) - 1)) * _error(lead) if len(lead) > 1 else float("nan")
-            result["lead"][rule] = {
-                "mean": float(lead.mean()),
-                "low": float(lead.mean()) - half,
-                "high": float(lead.mean()) + half,
-            }
+            found = band(lead)
+            result["lead"][rule] = {"mean": found.mean, "low": found.low, "high": found.high}
         return result
 
 

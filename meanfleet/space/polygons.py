@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from meanfleet.base.arrays import FloatArray
+
 NEAR = 1e-6  # [m] what lies this close to a boundary is taken to lie on it
 
 

@@ -15,9 +15,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from meanfleet.base.arrays import IntArray
 from meanfleet.base.errors import suggestion
 
-IntArray = NDArray[np.int64]
 STAY = 0
 NO_MOVE = -1
 RING_MOVES = ("stay", "next", "previous")

@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from meanfleet.base.arrays import IntArray
+
 from .bag import Bag, Channel
 from .definitions import typestore
 from .log import UNKNOWN
-from .segments import RUN, IntArray
+from .segments import RUN
 from .topics import absolute
 
 PRIORITY, DIAGNOSTICS = "std_msgs/msg/Header", "diagnostic_msgs/msg/DiagnosticArray"

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .segments import RUN, IntArray
+from meanfleet.base.arrays import IntArray
+
+from .segments import RUN
 
 BINS = 1024  # times that are compared at most
 STEADY = 0.25  # share of a difference that may come and go: one that comes and goes more is no clock's

@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
+
+from meanfleet.base.arrays import IntArray
 
 from .log import UNKNOWN
-
-IntArray = NDArray[np.int64]
 
 OUTSIDE = -2
 """Zone of a message that says that its robot is in none."""

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from meanfleet.base.arrays import IntArray
 from meanfleet.space.zone_map import ZoneMap
 
 from .announcements import LONG
 from .log import UNKNOWN
-from .segments import GROW, JUMP, NEVER, OUTSIDE, RUN, TALLIES, IntArray, Segment, settle
+from .segments import GROW, JUMP, NEVER, OUTSIDE, RUN, TALLIES, Segment, settle
 
 EARLY = 5  # ticks before the first priority that count as its own
 Timeline = tuple[IntArray, IntArray, list[int]]

@@ -16,14 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta, chi2
 
+from meanfleet.base.arrays import FloatArray, IntArray
 from meanfleet.base.errors import UserError
 from meanfleet.solver.warehouse import by_row, steering_weights, transition_weights
 from meanfleet.space.zone_graph import ZoneGraph
 
 from ..bags.log import UNKNOWN, FleetLog
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 MovesFrom = Literal["recorded", "policy", "way"]
 SOURCES: tuple[MovesFrom, ...] = get_args(MovesFrom)
 LEVEL = 0.95

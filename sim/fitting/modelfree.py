@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from meanfleet.base.arrays import IntArray
 from meanfleet.base.errors import UserError
 from meanfleet.solver import Game
 from meanfleet.solver.fleet import Estimate, Fleet, discounted_horizon
@@ -23,8 +23,6 @@ from meanfleet.solver.surrogate import KRobotSystem
 from ..bags.log import UNKNOWN, FleetLog
 from .estimating import behaviour
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 ROLLOUTS = 2000
 
 

@@ -15,12 +15,12 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from meanfleet.base.arrays import FloatArray
 from meanfleet.base.errors import UserError
 
 from ..histograms import count_histograms, enumerate_histograms, rank
 from ..interpolation import interpolate
 
-FloatArray = NDArray[np.float64]
 Deciding = Literal["nearest", "interpolated", "posterior"]
 DECIDING: tuple[Deciding, ...] = get_args(Deciding)
 

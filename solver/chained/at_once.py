@@ -17,13 +17,12 @@ from math import comb
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
-from ..game import FloatArray, Game
+from meanfleet.base.arrays import FloatArray, IntArray
+
+from ..game import Game
 from ..histograms import count_histograms
 from .levels import levels
-
-IntArray = NDArray[np.int64]
 
 
 def at_once_values(game: Game, k: int) -> int:

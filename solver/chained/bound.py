@@ -25,16 +25,15 @@ from math import comb
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
+from meanfleet.base.arrays import FloatArray, IntArray
 from meanfleet.base.errors import UserError
 
 from ..bounds import ValueInterval, fixed_point
-from ..game import FloatArray, Game
+from ..game import Game
 from ..histograms import count_histograms
 from .levels import Levels, levels
 
-IntArray = NDArray[np.int64]
 Tick = Callable[[Game, int, FloatArray, int, int], FloatArray]
 """(game, k, V [s', h], s_g, a_g) -> (T V)(s_g, ·) [h] under that dispatch."""
 

@@ -10,15 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+
+from meanfleet.base.arrays import FloatArray, IntArray
 
 from ..bounds import ValueInterval
-from ..game import FloatArray, Game
+from ..game import Game
 from ..surrogate import KRobotSystem
 from .at_once import at_once, at_once_values
 from .bound import chained_bound, chained_states, joint_bound, one_by_one, slices
 
-IntArray = NDArray[np.int64]
 STATES = 8_000_000  # values per backup against a table: k = 12 with 5 zones, 5 priorities, 5 dispatches
 WORK = 1_000_000_000  # values in all, some ten seconds, before the bound reached so far is taken
 MOMENT = 1_000_000_000  # values in all for the ceiling of any pair, a second or two

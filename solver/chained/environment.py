@@ -20,16 +20,13 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from meanfleet.base.arrays import FloatArray, IntArray
 from meanfleet.base.errors import UserError
 
-from ..game import FloatArray
 from ..histograms import rank
 from ..surrogate import KRobotSystem
 from ..types import draw_shares
-
-IntArray = NDArray[np.int64]
 
 
 class ChainedState(Protocol):

@@ -15,12 +15,11 @@ from dataclasses import dataclass
 from math import ceil, log
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..game import FloatArray, Game
+from meanfleet.base.arrays import FloatArray, IntArray
+
+from ..game import Game
 from .finite import FiniteChain
-
-IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,10 +6,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ..game import FloatArray
-from .confidence import extreme, interval
+from meanfleet.base.arrays import FloatArray, IntArray
 
-IntArray = NDArray[np.int64]
+from .confidence import extreme, interval
 
 
 @njit(cache=True)

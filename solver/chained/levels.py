@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
+
+from meanfleet.base.arrays import IntArray
 
 from ..histograms import count_histograms, enumerate_histograms, rank
-
-IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,10 +13,11 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import multinomial
 
-from ..game import FloatArray
+from meanfleet.base.arrays import FloatArray, IntArray
+
 from ..histograms import enumerate_histograms
 from ..surrogate import KRobotSystem
-from .environment import ChainedMDP, IntArray
+from .environment import ChainedMDP
 
 
 class MeanFieldState(NamedTuple):

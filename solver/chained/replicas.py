@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..game import FloatArray
+from meanfleet.base.arrays import FloatArray, IntArray
+
 from ..surrogate import KRobotSystem
 from ..types import start_chance
-from .environment import ChainedMDP, IntArray
+from .environment import ChainedMDP
 
 
 class ReplicaState(NamedTuple):

@@ -7,15 +7,14 @@ exact J of the k-robot system decides.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
+
+from meanfleet.base.arrays import FloatArray, IntArray, Progress
 
 from ..bounds import ValueInterval
 from ..evaluation import evaluate
-from ..game import FloatArray
 from ..policies import pure
 from ..surrogate import Surrogate
 from .episodic import episodes_of
@@ -24,8 +23,6 @@ from .mean_field import MeanFieldChain
 from .replicas import ReplicaChain
 from .ucfh import Confidence, Learned, learn
 
-IntArray = NDArray[np.int64]
-Progress = Callable[[str, float], None]
 NEGLIGIBLE = 1e-13  # of the discounted occupancy: what follows is not followed any further
 
 

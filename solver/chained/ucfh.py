@@ -19,20 +19,17 @@ Planning also gives the policy's return in the *least* favourable model. When th
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import log, log2
 
 import numpy as np
 from numpy.typing import NDArray
 
+from meanfleet.base.arrays import IntArray, Progress
 from meanfleet.base.errors import UserError
 
 from .episodic import EpisodicMDP
 from .kernels import extended_value_iteration, intervals, play
-
-IntArray = NDArray[np.int64]
-Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)

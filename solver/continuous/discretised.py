@@ -13,15 +13,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from meanfleet.base.arrays import FloatArray, IntArray
 from meanfleet.base.errors import UserError
 
-from ..game import FloatArray, Game
+from ..game import Game
 from ..global_learning import learn_exact
 from ..histograms import enumerate_histograms
 from ..interpolation import interpolate
 from ..surrogate import KRobotSystem
 from .rollouts import Decide, Robots
-from .warehouse import ContinuousWarehouse, IntArray
+from .warehouse import ContinuousWarehouse
 
 COUNTING = 101  # stream apart from those of rollouts: seeds are padded with zeros, so `seed` alone is one of theirs
 EVEN = 1e-6  # S Σ p² − 1 from which on a start counts as spread evenly over the bins

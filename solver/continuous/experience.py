@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..game import FloatArray
+from meanfleet.base.arrays import FloatArray, IntArray
+
 from .networks import Layers, NetworkDispatcher, drawing, fast, shares
 from .rollouts import CHUNK
-from .warehouse import ContinuousWarehouse, IntArray
+from .warehouse import ContinuousWarehouse
 
 
 def labelled_samples(

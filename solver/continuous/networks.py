@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..game import FloatArray
+from meanfleet.base.arrays import FloatArray, IntArray
+
 from .rollouts import Decide, Robots
-from .warehouse import IntArray
 
 Layers = Sequence[tuple[NDArray[np.floating], NDArray[np.floating]]]
 """Weights [in, out] and biases [out] of every layer."""

@@ -9,10 +9,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from meanfleet.base.arrays import FloatArray, IntArray
 from meanfleet.base.errors import UserError
 
-from ..game import FloatArray
-from .warehouse import ContinuousWarehouse, IntArray
+from .warehouse import ContinuousWarehouse
 
 CHUNK = 200  # fleets at once: their places stay in the cache
 STARTER, POLLER, MOVER, STEERER, ACTOR = range(5)  # random streams apart from each other

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..game import FloatArray
+from meanfleet.base.arrays import FloatArray, IntArray
+
 from .rollouts import Decide
-from .warehouse import ContinuousWarehouse, IntArray
+from .warehouse import ContinuousWarehouse
 
 
 def nearest_target(warehouse: ContinuousWarehouse, priority: FloatArray) -> IntArray:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..game import FloatArray
+from meanfleet.base.arrays import FloatArray
+
 from .ode import OdePath
 from .process import Playable, Runs, simulate
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.sparse import csr_array
 
-from ..game import FloatArray
+from meanfleet.base.arrays import FloatArray
+
 from . import kernels
 from .ergodicity import check_ergodic
 from .games import MarkovGame

@@ -9,15 +9,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order, connected_components
 
+from meanfleet.base.arrays import IntArray
 from meanfleet.base.errors import UserError
 
 from .games import MarkovGame
-
-IntArray = NDArray[np.int64]
 
 
 def check_ergodic(game: MarkovGame) -> None:

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import root
 
-from ..game import FloatArray
+from meanfleet.base.arrays import FloatArray
+
 from .learners import POLICY_GRADIENT, SARSA
 from .system import LearningSystem
 

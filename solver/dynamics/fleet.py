@@ -16,18 +16,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from meanfleet.base.arrays import FloatArray, IntArray
 from meanfleet.base.errors import UserError
 
-from ..game import FloatArray, Game
+from ..game import Game
 from ..histograms import count_histograms, enumerate_histograms, rank
 from ..surrogate import KRobotSystem
 from . import fleet_kernels, kernels
 from .learners import COUNTERFACTUAL, Layout, Learner
 from .stationary import StationaryLaw
 
-IntArray = NDArray[np.int64]
 STATES = 2000  # (s_g, histogram): beyond, one drift takes a second
 DISPATCHER, ROBOTS = 0, 1
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
-from ..game import FloatArray
+from meanfleet.base.arrays import FloatArray, IntArray
+
 from ..histograms import counting_table
 from .fleet import FleetDynamics
 from .kernels import policies
 from .learners import POLICY_GRADIENT
-
-IntArray = NDArray[np.int64]
 
 
 class FleetProcess:

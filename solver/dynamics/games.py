@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.sparse import csr_array
 
-from ..game import ROW_SUM_TOLERANCE, FloatArray, GameError, plain_arrays
+from meanfleet.base.arrays import FloatArray, IntArray
 
-IntArray = NDArray[np.int64]
+from ..game import ROW_SUM_TOLERANCE, GameError, plain_arrays
+
 JOINT_ACTIONS = 1_000_000
 
 

@@ -18,13 +18,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from meanfleet.base.arrays import FloatArray, IntArray
 from meanfleet.base.errors import UserError
 
-from ..game import FloatArray
-
-IntArray = NDArray[np.int64]
 Rule = Literal["q", "sarsa", "counterfactual", "policy_gradient"]
 RULES: tuple[Rule, ...] = ("q", "sarsa", "counterfactual", "policy_gradient")
 Q, SARSA, COUNTERFACTUAL, POLICY_GRADIENT = range(4)

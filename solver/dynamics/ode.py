@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.integrate import solve_ivp
 
+from meanfleet.base.arrays import FloatArray
 from meanfleet.base.errors import UserError
 
-from ..game import FloatArray
 from .system import LearningSystem
 
 Ending = Literal["duration", "fixed point", "blow-up"]

@@ -12,18 +12,17 @@ from functools import partial
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from meanfleet.base.arrays import FloatArray, IntArray
 from meanfleet.base.errors import UserError
 
-from ..game import FloatArray
 from ..threads import run_all
 from .dynamics import Dynamics
 from .learners import Layout
 from .ode import OdePath
 from .process_kernels import play
 
-IntArray = NDArray[np.int64]
 MEMORY = 2 << 30  # [bytes] of recorded paths
 TOGETHER = 20  # runs that a thread plays at a time
 

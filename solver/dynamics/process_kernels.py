@@ -10,12 +10,10 @@ import math
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
-from ..game import FloatArray
+from meanfleet.base.arrays import FloatArray, IntArray
+
 from .learners import COUNTERFACTUAL, POLICY_GRADIENT, SARSA
-
-IntArray = NDArray[np.int64]
 
 
 @njit(cache=True, nogil=True, inline="always")

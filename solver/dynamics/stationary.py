@@ -15,7 +15,7 @@ from scipy.linalg import lu_factor, lu_solve
 from scipy.sparse import csc_array, diags_array
 from scipy.sparse.linalg import splu
 
-from ..game import FloatArray
+from meanfleet.base.arrays import FloatArray
 
 REFINEMENTS = 6
 ACCURACY = 1e-14  # of the balance of a state's inflow and outflow, relative to the largest flow

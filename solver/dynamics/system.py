@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ..game import FloatArray
+from meanfleet.base.arrays import FloatArray
+
 from .learners import Layout
 
 

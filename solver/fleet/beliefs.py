@@ -11,13 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
+
+from meanfleet.base.arrays import FloatArray, IntArray
 
 from ..bundle.filtering import HEAD, KEEP, TINY
-from ..game import FloatArray
 from ..interpolation import SNAP
 
-IntArray = NDArray[np.int64]
 NEAREST, INTERPOLATED, POSTERIOR = range(3)
 
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..game import FloatArray, Game
+from meanfleet.base.arrays import FloatArray, IntArray
+
+from ..game import Game
 from ..histograms import count_histograms, enumerate_histograms
 from .counts import Fleet, Seed
 from .filtered import Observer
 
-IntArray = NDArray[np.int64]
 EQUILIBRIUM = "equilibrium"  # the dispatcher's best response, in the k-robot system, to the equilibrium's π_l
 BEST_RESPONSE = "best response"  # the same to another π_l
 SURROGATE = (EQUILIBRIUM, BEST_RESPONSE)

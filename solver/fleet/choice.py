@@ -13,9 +13,9 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from meanfleet.base.arrays import FloatArray
 from meanfleet.base.errors import UserError
 
-from ..game import FloatArray
 from .candidates import SURROGATE, Rule
 from .counts import CHUNK, Estimate, Fleet, Seed, discounted_horizon
 

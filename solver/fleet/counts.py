@@ -16,12 +16,13 @@ from functools import partial
 from math import ceil, log
 
 import numpy as np
-from numpy.typing import NDArray
 
+from meanfleet.base.arrays import FloatArray, IntArray
 from meanfleet.base.errors import UserError
+from meanfleet.base.statistics import half_width
 
 from ..bundle.filtering import FilterModel
-from ..game import FloatArray, Game
+from ..game import Game
 from ..histograms import count_histograms, counting_table
 from ..threads import run_all
 from ..types import draw_counts, draw_shares
@@ -29,7 +30,6 @@ from .filtered import Observer, drift, roll_filtered, roll_particles
 from .kernels import roll
 from .particles import log_factorials
 
-IntArray = NDArray[np.int64]
 Seed = int | tuple[int, ...]
 Rng = np.random.Generator
 Streams = tuple[Rng, Rng, Rng, Rng]  # polls, moves, steering; particles
@@ -40,7 +40,6 @@ MOST_BY_PARTICLES = 10_000_000  # robots: particles need a table as long as the 
 LARGEST = 2**53  # robots: above, float64 no longer tells one from the next
 TAIL = 0.01  # share of the discounted reward that comes after `discounted_horizon`
 HORIZON = 5000  # ticks at most
-NORMAL_95 = 1.959964
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,8 @@ class Estimate:
     @property
     def interval(self) -> tuple[float, float]:
         """95 % confidence interval."""
-        return self.mean - NORMAL_95 * self.error, self.mean + NORMAL_95 * self.error
+        half = half_width(self.error, self.rollouts)
+        return self.mean - half, self.mean + half
 
     def as_dict(self) -> dict[str, float]:
         """Plain values for JSON."""

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
-from numpy.typing import NDArray
 
+from meanfleet.base.arrays import FloatArray, IntArray
 from meanfleet.base.errors import UserError
 
-from ..game import FloatArray, Game
+from ..game import Game
 from ..global_learning import first_best, learn_exact
 from ..histograms import count_histograms, enumerate_histograms
 from ..interpolation import interpolate
@@ -27,7 +27,6 @@ from ..surrogate import KRobotSystem
 from .counts import Fleet, Seed, discounted_horizon
 from .posterior import posterior_mean
 
-IntArray = NDArray[np.int64]
 FLEETS = 1000  # per s_g
 ROLLOUTS, TICKS = 1000, 500_000  # to draw them from: so many rollouts, so many ticks in all, at most
 HISTOGRAMS = 25_000  # of κ robots at most: seconds of exact backups

@@ -6,16 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
+
+from meanfleet.base.arrays import FloatArray, IntArray
 
 from ..bundle.filtering import DECIDING, Deciding, FilterModel, FilterSetting, rivals
-from ..game import FloatArray, Game
+from ..game import Game
 from ..histograms import counting_table, enumerate_histograms
 from .beliefs import POSTERIOR, Memory, begin, decide, decide_by_fleets, drift_on, learn
 from .kernels import poll, steer, step
 from .particles import mean_fleet, new_cloud, predict_particles, restart, update_particles
-
-IntArray = NDArray[np.int64]
 
 
 def drift(game: Game, local_policy: FloatArray) -> FloatArray:

@@ -16,12 +16,10 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
-from ..game import FloatArray
+from meanfleet.base.arrays import FloatArray, IntArray
+
 from .kernels import scatter
-
-IntArray = NDArray[np.int64]
 
 
 class Cloud(NamedTuple):

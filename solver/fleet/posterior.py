@@ -16,12 +16,11 @@ from functools import partial
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
-from ..game import FloatArray
+from meanfleet.base.arrays import FloatArray, IntArray
+
 from ..threads import run_all
 
-IntArray = NDArray[np.int64]
 DOUBT = 1e-3  # weight of the fleet that looks like the sample, in units of all sampled fleets
 ROWS = 20_000  # histograms per piece of work
 

@@ -7,14 +7,13 @@ state (s_g, z), and its optimal policy is the best shared π_l for a fleet of an
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+
+from meanfleet.base.arrays import FloatArray, IntArray
 
 from ..bounds import fixed_point
-from ..game import FloatArray, Game
+from ..game import Game
 from ..policies import best_moves, pure
 from .candidates import blind_rules
-
-IntArray = NDArray[np.int64]
 
 
 def best_robots(game: Game, dispatch: IntArray, tolerance: float = 1e-9) -> tuple[FloatArray, float]:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from meanfleet.base.arrays import FloatArray, IntArray
 from meanfleet.base.errors import UserError
 
-from ..game import ROW_SUM_TOLERANCE, FloatArray, Game
+from ..game import ROW_SUM_TOLERANCE, Game
 from ..histograms import count_histograms
 from ..surrogate import Surrogate
 
-IntArray = NDArray[np.int64]
 PASSES = 100_000
 
 

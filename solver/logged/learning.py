@@ -24,15 +24,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
+from meanfleet.base.arrays import FloatArray, IntArray
 from meanfleet.base.errors import UserError
 
-from ..game import FloatArray
 from ..global_learning import first_best
 from .trajectory import Trajectory
-
-IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
+from meanfleet.base.arrays import FloatArray, IntArray
 from meanfleet.base.errors import UserError
 
-from ..game import FloatArray, Game
+from ..game import Game
 from ..histograms import counting_table
 from ..rewards import RewardLaws, sum_of_draws
 from ..sampled.kernels import pick, scatter
 from ..types import draw_shares
 from .behaviour import check_behaviour
 from .trajectory import Trajectory
-
-IntArray = NDArray[np.int64]
 
 
 def record(

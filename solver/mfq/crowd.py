@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from meanfleet.base.arrays import FloatArray
 from meanfleet.base.errors import UserError
 
-from ..game import FloatArray, Game
+from ..game import Game
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
-from ..game import FloatArray
+from meanfleet.base.arrays import FloatArray, IntArray
+
 from ..sampled.kernels import pick, scatter
 
-IntArray = NDArray[np.int64]
 TIE = 1e-12  # relative: of plans this close the first is taken, so that policies are reproducible
 
 

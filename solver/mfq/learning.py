@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from meanfleet.base.arrays import FloatArray, IntArray, Progress
 from meanfleet.base.errors import UserError
 
 from ..bounds import ValueInterval, fixed_point
-from ..game import FloatArray
 from ..sampled.learning import empirical_fixed_point
 from .crowd import Crowd
 from .plans import Backup, JointSystem
-
-IntArray = NDArray[np.int64]
-Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,12 +11,11 @@ from functools import cached_property, partial
 from math import comb
 
 import numpy as np
-from numpy.typing import NDArray
 
+from meanfleet.base.arrays import FloatArray, IntArray
 from meanfleet.base.errors import UserError
 
 from ..chained.levels import levels
-from ..game import FloatArray
 from ..histograms import count_histograms, counting_table
 from ..next_law import OutOfReachError
 from ..surrogate import KRobotSystem
@@ -24,7 +23,6 @@ from ..threads import run_all
 from .crowd import Crowd
 from .kernels import TIE, exact_backup, sampled_backup
 
-IntArray = NDArray[np.int64]
 REACH = 3e10  # multiplications, or random numbers, of one backup: some ten seconds
 
 

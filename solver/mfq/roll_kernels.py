@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
+
+from meanfleet.base.arrays import FloatArray, IntArray
 
 from ..fleet.kernels import poll, scatter, steer
-from ..game import FloatArray
 from .kernels import rank_of, squeezed
-
-IntArray = NDArray[np.int64]
 
 
 @njit(cache=True, nogil=True)

@@ -7,18 +7,16 @@ from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from meanfleet.base.arrays import FloatArray, IntArray
 from meanfleet.base.errors import UserError
 
 from ..fleet.counts import Fleet, Seed, Streams
 from ..fleet.particles import log_factorials
-from ..game import FloatArray
 from ..histograms import count_histograms, counting_table, enumerate_histograms, rank
 from .crowd import Crowd
 from .roll_kernels import roll_by_lot, roll_by_name
 
-IntArray = NDArray[np.int64]
 Sharing = Literal["name", "lot"]
 
 

@@ -19,10 +19,11 @@ from math import comb
 import numpy as np
 from numba import njit
 
-from ..game import FloatArray
+from meanfleet.base.arrays import FloatArray, IntArray
+
 from ..histograms import count_histograms
 from .kernels import SIMD
-from .layouts import IndexArray, IntArray
+from .layouts import IndexArray
 from .neighbours import raised
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from meanfleet.base.arrays import FloatArray
 from meanfleet.base.errors import UserError
 
-from ..game import FloatArray
 from .casteljau import CasteljauLaw, operations
 from .factorisation import factorise
 from .thinning import ThinningLaw

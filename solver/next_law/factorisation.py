@@ -21,12 +21,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from ..game import FloatArray
+from meanfleet.base.arrays import FloatArray, IntArray
 
-IntArray = NDArray[np.int64]
 MANY = 12  # zones above which only the plain bound is computed: the other grows like their fifth power
 PIVOT = 1e-9  # smaller pivots and divisors are taken for zero
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from ..game import FloatArray
-from .layouts import IndexArray, IntArray
+from meanfleet.base.arrays import FloatArray, IntArray
+
+from .layouts import IndexArray
 
 TILE = 128  # values of a row that are combined at a time: a tile of all rows stays in the first-level cache
 

@@ -16,10 +16,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from meanfleet.base.arrays import IntArray
+
 from ..histograms import count_histograms, counting_table, enumerate_histograms, rank
 
 IndexArray = NDArray[np.int32]
-IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

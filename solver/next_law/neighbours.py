@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+
+from meanfleet.base.arrays import IntArray
 
 from ..histograms import enumerate_histograms, rank
-
-IntArray = NDArray[np.int64]
 
 
 def raised(k: int, zones: int) -> IntArray:

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..game import FloatArray
+from meanfleet.base.arrays import FloatArray
+
 from .factorisation import Factorisation, Step
 from .kernels import along_first, along_second, band, binomial_rows, permute
 from .layouts import IndexArray, Layout, gathering, passes, relabelling

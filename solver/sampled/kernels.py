@@ -7,11 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit, prange
-from numpy.typing import NDArray
 
-from ..game import FloatArray
-
-IntArray = NDArray[np.int64]
+from meanfleet.base.arrays import FloatArray, IntArray
 
 
 @njit(cache=True, parallel=True)

@@ -12,11 +12,12 @@ from collections.abc import Callable
 
 import numpy as np
 
+from meanfleet.base.arrays import FloatArray, Progress
 from meanfleet.base.errors import UserError
 
 from ..bounds import ValueInterval
-from ..game import FloatArray, Game
-from ..global_learning import BestDispatch, Progress, first_best
+from ..game import Game
+from ..global_learning import BestDispatch, first_best
 from ..rewards import RewardDraws, RewardLaws
 from .states import Parameterization, States, states_of
 

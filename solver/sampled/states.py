@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import Literal, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from meanfleet.base.arrays import FloatArray, IntArray
 from meanfleet.base.errors import UserError
 
-from ..game import FloatArray, Game
+from ..game import Game
 from ..histograms import count_histograms, counting_table, enumerate_histograms, rank
 from ..tuples import check_tuples, counts_of, enumerate_tuples, mean_over_orderings
 from .kernels import histogram_futures, tuple_futures
 
-IntArray = NDArray[np.int64]
 Parameterization = Literal["histogram", "tuple"]
 MEMORY_BUDGET = 4 * 2**30  # [bytes] for the three arrays [s_g, state, a_g] of a backup
 

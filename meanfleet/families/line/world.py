@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from meanfleet.base.arrays import FloatArray
 from meanfleet.config import Config
 from meanfleet.solver.continuous.warehouse import ContinuousWarehouse
 
 from .tracks import tracks_of
-
-FloatArray = NDArray[np.float64]
 
 
 class LineWorld(ABC):

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from meanfleet.base.arrays import FloatArray, IntArray
 from meanfleet.config import Config
 from meanfleet.dispatcher_node.dispatcher import Dispatcher
 from meanfleet.floors.floor import Floor, floor_of_zones
@@ -29,9 +29,6 @@ if TYPE_CHECKING:  # what a robot's computer does without is imported when it is
     from meanfleet.sim.trajectory import Trajectory
 
     from ..protocol import Recorder, Run
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 
 class ZonesFamily:

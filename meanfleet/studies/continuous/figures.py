@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from meanfleet.base.figures import rendered
 from meanfleet.base.files import replacing
+from meanfleet.base.statistics import half_width
 
 from .study import HOLD, RANDOM, Row, Study
 
@@ -38,7 +39,7 @@ def reward(study: Study) -> Figure:
     for name in dict.fromkeys(row.rule for row in asking):
         rows = [row for row in asking if row.rule == name]
         ks, means = [row.k for row in rows], np.array([row.estimate.mean for row in rows])
-        band = 1.96 * np.array([row.estimate.error for row in rows])
+        band = np.array([half_width(row.estimate.error, row.estimate.fleets) for row in rows])
         [line] = axes.plot(ks, means, "o-", label=name)
         axes.fill_between(ks, means - band, means + band, color=line.get_color(), alpha=0.2, linewidth=0)
     for row, style in zip((row for row in study.rows if row.rule in (HOLD, RANDOM)), ("--", ":"), strict=True):

@@ -15,6 +15,7 @@ from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
 from meanfleet.base.figures import BLUE, GREEN, GREY, ORANGE, rendered
 from meanfleet.base.files import replacing
+from meanfleet.base.statistics import half_width
 from meanfleet.solver.dynamics.learners import POLICY_GRADIENT
 
 from .study import Study
@@ -140,7 +141,15 @@ def distance(study: Study) -> Figure | None:
         ("the runs' mean", together, -1.0, ORANGE),
     ):
         fitted = "" if power is None else f", ~ N^{power:.2f} {'(all times)' if expected == -1.0 else ''}".rstrip()
-        axes.errorbar(n, values, 1.96 * np.array(errors), fmt="o-", color=colour, capsize=3, label=f"{name}{fitted}")
+        axes.errorbar(
+            n,
+            values,
+            [half_width(error, study.setup.options.runs) for error in errors],
+            fmt="o-",
+            color=colour,
+            capsize=3,
+            label=f"{name}{fitted}",
+        )
         axes.plot(
             n, values[0] * (n / n[0]) ** expected, "--", color=colour, alpha=0.6, label=f"expected: N^{expected:g}"
         )

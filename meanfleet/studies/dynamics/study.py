@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from meanfleet.base.arrays import FloatArray
 from meanfleet.base.errors import UserError
 from meanfleet.base.yaml_files import read_yaml
 from meanfleet.config import Config
@@ -30,7 +30,6 @@ from meanfleet.solver.dynamics.learners import Learner
 from meanfleet.solver.dynamics.ode import OdePath, integrate
 from meanfleet.solver.dynamics.process import Process, Runs, simulate
 
-FloatArray = NDArray[np.float64]
 Progress = Callable[[str], None]
 NEAR = 1e-2  # relative distance of a path's end from the fixed point it is said to come to
 

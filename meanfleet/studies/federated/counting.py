@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from meanfleet.base.arrays import FloatArray, IntArray
 from meanfleet.config.federated import FederatedConfig
 from meanfleet.solver import Game
-
-from .data import FloatArray, IntArray
 
 UNSEEN = 1e-3  # concentration of levels at which no client starts
 STARTED = 100.0  # concentration of the levels at which clients start, in all

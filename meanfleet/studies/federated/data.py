@@ -9,12 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from meanfleet.base.arrays import FloatArray, IntArray
 from meanfleet.base.errors import UserError
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 LABELS = 10
 BRIGHTEST = 16.0  # of a pixel in scikit-learn's digits
 

@@ -13,11 +13,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
+from meanfleet.base.arrays import FloatArray
 from meanfleet.base.figures import BLUE, GREY, ORANGE, rendered
 from meanfleet.base.files import replacing
 from meanfleet.base.statistics import band
 
-from .data import FloatArray
 from .study import FEDAVG, LEARNED, TUNED, Arm, Study
 
 COLOURS = {LEARNED: BLUE, FEDAVG: ORANGE, TUNED: GREY}

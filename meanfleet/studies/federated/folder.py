@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 
 import meanfleet
+from meanfleet.base.arrays import FloatArray, IntArray
 from meanfleet.base.errors import UserError
 from meanfleet.base.files import write_json
 from meanfleet.config.federated import FederatedFile
 from meanfleet.solver.bundle.policy import PolicyBundle
 
-from .data import FloatArray, IntArray
 from .rounds import Run
 from .study import Arm, Point
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from meanfleet.base.arrays import IntArray
 from meanfleet.solver.bundle.policy import PolicyBundle
-
-from .data import IntArray
 
 
 class Learned:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import log_softmax
 
-from .data import Clients, FloatArray, IntArray
+from meanfleet.base.arrays import FloatArray, IntArray
+
+from .data import Clients
 
 
 def losses(clients: Clients, who: IntArray, w: FloatArray, l2: float) -> FloatArray:

@@ -12,9 +12,10 @@ from typing import Protocol
 
 import numpy as np
 
+from meanfleet.base.arrays import FloatArray, IntArray
 from meanfleet.config.federated import FederatedConfig
 
-from .data import Clients, FloatArray, IntArray, Split
+from .data import Clients, Split
 from .regression import accuracy, descend, losses
 
 CLIENTS_DRAWN, RULE_DRAWS = 1, 2  # streams of a seed; the split has 0

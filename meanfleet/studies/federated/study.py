@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from meanfleet.base.arrays import FloatArray, IntArray
 from meanfleet.base.errors import UserError
 from meanfleet.base.statistics import band
 from meanfleet.config.federated import FederatedConfig, FederatedFile
@@ -19,7 +20,7 @@ from meanfleet.solver import Game, solve
 from meanfleet.solver.bundle.policy import PolicyBundle
 
 from .counting import Counts, RandomTables
-from .data import FloatArray, IntArray, Split, split
+from .data import Split, split
 from .policy import Learned
 from .rounds import RULE_DRAWS, Fixed, Rule, Run, run
 

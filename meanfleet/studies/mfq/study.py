@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import importlib.metadata
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from math import ceil, log
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import ValidationError
 
 import meanfleet
+from meanfleet.base.arrays import FloatArray, Tell
 from meanfleet.base.errors import UserError
 from meanfleet.base.statistics import band
 from meanfleet.base.yaml_files import read_yaml
@@ -43,8 +43,6 @@ from meanfleet.solver.mfq.rollouts import Sharing
 from ..sweep.fitting import fit_root
 from ..sweep.units import evaluate_unit, solve_unit
 
-FloatArray = NDArray[np.float64]
-Tell = Callable[[str], None]
 SHARINGS: tuple[Sharing, ...] = ("name", "lot")
 CUT = 1e-4  # share of the discounted reward that rollouts leave out where they are compared with an infinite horizon
 WAYS = (1, -1, 2, -2)  # offsets of a zone's neighbours, taken one by one to have 2, 3, … moves

@@ -6,11 +6,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from meanfleet.base.arrays import Tell
 from meanfleet.base.resources import config_file
 
 from ..mfq import figures
 from ..mfq.study import Effort, conduct, load
-from .figure import MFQ, Finding, PaperFigure, Settings, Summary, Tell, save
+from .figure import MFQ, Finding, PaperFigure, Settings, Summary, save
 
 
 def settings(config: str, quick: bool) -> Settings:

@@ -10,6 +10,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from meanfleet.base.arrays import Tell
 from meanfleet.base.figures import rendered
 from meanfleet.base.files import replacing
 
@@ -21,7 +22,6 @@ TITLES = {
     MFQ: "SUBSAMPLE-MFQ: mean-field sampling for cooperative multi-agent learning",
     DYNAMICS: "Homogenization of multi-agent learning dynamics",
 }
-Tell = Callable[[str], None]
 Settings = dict[str, Any]
 Summary = dict[str, Any]
 

@@ -5,19 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import meanfleet
+from meanfleet.base.arrays import Tell
 from meanfleet.base.files import replacing, writable_folder, write_json
 
 from .figure import PaperFigure
 from .page import page
 from .registry import every
 from .result import Result
-
-Tell = Callable[[str], None]
 
 
 def digest(figure: PaperFigure, settings: dict[str, Any]) -> str:

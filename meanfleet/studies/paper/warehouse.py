@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from meanfleet.base.arrays import IntArray, Tell
 from meanfleet.base.resources import config_file
 from meanfleet.config import Config, SolverConfig
 from meanfleet.solver import Game
@@ -19,9 +19,8 @@ from ..sweep.plan import SweepPlan
 from ..sweep.pool import pool
 from ..sweep.results import summarise
 from ..sweep.running import SweepResult, run_sweep
-from .figure import Settings, Tell
+from .figure import Settings
 
-IntArray = NDArray[np.int64]
 CONFIG = "warehouse.yaml"
 QUICK = {"starts": ("shortest",), "filtering": False}
 

@@ -14,6 +14,7 @@ from functools import cached_property, partial
 import numpy as np
 from numpy.typing import NDArray
 
+from meanfleet.base.arrays import FloatArray, IntArray
 from meanfleet.base.errors import UserError
 from meanfleet.solver import Game
 from meanfleet.solver.bundle.policy import PolicyBundle
@@ -23,9 +24,6 @@ from meanfleet.solver.threads import run_all
 
 from .scene import Scene
 from .worlds import WORLDS, Loss, blocks_of, loss_over_worlds, shares
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

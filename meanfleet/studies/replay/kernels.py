@@ -8,13 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
+from meanfleet.base.arrays import BoolArray, FloatArray, IntArray
 from meanfleet.solver.fleet.beliefs import Memory, begin, decide, drift_on, learn
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-BoolArray = NDArray[np.bool_]
 
 
 @njit(cache=True, nogil=True)

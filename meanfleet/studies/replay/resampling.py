@@ -12,8 +12,8 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from meanfleet.base.arrays import FloatArray, IntArray
 from meanfleet.dispatcher_node.dispatcher import check_polling
 from meanfleet.solver.bundle.policy import PolicyBundle
 from meanfleet.solver.fleet.filtered import Observer, drift
@@ -23,8 +23,6 @@ from meanfleet.solver.threads import run_all
 from .kernels import replay_memoryless, replay_remembering
 from .scene import Scene
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 OBSERVERS = ("memoryless", "dirichlet")
 
 

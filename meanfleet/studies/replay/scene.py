@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from meanfleet.base.arrays import FloatArray, IntArray
 from meanfleet.base.bootstrap import block_length
 from meanfleet.base.errors import UserError
 from meanfleet.config import SolverConfig
@@ -22,8 +23,6 @@ from meanfleet.solver.filter_selection import filter_model
 from meanfleet.solver.fleet.derived import reference
 from meanfleet.solver.interpolation import interpolate
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 LEAST_TICKS = 10  # fewer tell nothing about how ticks hang together
 
 

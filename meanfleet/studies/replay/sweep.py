@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from meanfleet.base.arrays import FloatArray
 from meanfleet.base.bootstrap import block_band, block_length
 from meanfleet.base.errors import UserError
 from meanfleet.sim.bags.log import UNKNOWN, FleetLog
@@ -20,7 +20,6 @@ from .resampling import OBSERVERS, Resampled, resample
 from .scene import Scene, scene_of
 from .verdict import Choice, recommend
 
-FloatArray = NDArray[np.float64]
 Progress = Callable[[int, int, str], None]
 HEADER = 17  # bytes of a zone message as CDR besides the zone's name: encapsulation 4, stamp 8, length 4, final zero 1
 

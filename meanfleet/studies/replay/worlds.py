@@ -15,18 +15,15 @@ import math
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.stats import t as student
 
+from meanfleet.base.arrays import FloatArray, IntArray
 from meanfleet.base.bootstrap import HALF, RARE
 from meanfleet.base.bounded import limits
-from meanfleet.base.statistics import Band
+from meanfleet.base.statistics import Band, half_width
 from meanfleet.config import Config
 from meanfleet.solver import Game
 from meanfleet.solver.warehouse import mean_law
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 WORLDS = 20
 
 
@@ -82,7 +79,7 @@ def loss_over_worlds(differences: FloatArray, sizes: list[int], largest: float, 
     between = float(np.var([part.mean() for part in parts], ddof=1))
     between *= 1 + math.sqrt(2 / (len(parts) - 1))
     error = math.sqrt(max(0.0, between - within * len(parts) / total) + within / total)
-    half = float(student.ppf(HALF, len(parts) - 1)) * error
+    half = half_width(error, len(parts))
     low, high = mean - half, mean + half
     if np.count_nonzero(differences) < RARE:
         ends = limits(differences, -largest, largest, HALF)

@@ -19,6 +19,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 import meanfleet
+from meanfleet.base.arrays import FloatArray
 from meanfleet.config import SolverConfig
 from meanfleet.solver import Game
 from meanfleet.solver.alternation import Alternation, Equilibrium, best_equilibrium, starting_policies
@@ -29,7 +30,6 @@ from meanfleet.solver.fleet import Estimate, Fleet, fleet_return
 from meanfleet.solver.fleet.candidates import plain_tables
 from meanfleet.solver.fleet.derived import reference
 from meanfleet.solver.fleet.filtered import Observer, drift
-from meanfleet.solver.game import FloatArray
 from meanfleet.solver.policies import shortest_way
 from meanfleet.solver.surrogate import KRobotSystem
 

@@ -6,17 +6,18 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
+from meanfleet.base.arrays import Tell
 from meanfleet.base.resources import config_file
+from meanfleet.base.statistics import half_width
 from meanfleet.families.line.config import ContinuousConfig
 
 from ...continuous import figures
 from ...continuous.study import HOLD, RANDOM, REMEMBERING, conduct, summary
-from ..figure import ALTERNATING, Finding, PaperFigure, Settings, Summary, Tell
+from ..figure import ALTERNATING, Finding, PaperFigure, Settings, Summary
 
 CONFIG = "continuous.yaml"
 QUICK_FLEETS = 100
 PUBLISHED = {1: 127.8, 75: 152.0}
-Z = 1.96  # of a 95 % interval
 
 
 def settings(quick: bool) -> Settings:
@@ -52,7 +53,12 @@ def _rows(summary: Summary, rule: str) -> dict[int, dict[str, Any]]:
 
 
 def _said(row: dict[str, Any]) -> str:
-    return f"{row['mean']:.1f} ± {Z * row['error']:.1f}"
+    return f"{row['mean']:.1f} ± {half_width(row['error'], row['fleets']):.1f}"
+
+
+def _apart(one: dict[str, Any], other: dict[str, Any]) -> float:
+    """Half of the interval of the difference of two means."""
+    return half_width((one["error"] ** 2 + other["error"] ** 2) ** 0.5, one["fleets"])
 
 
 def _published(summary: Summary, algorithm: str, k: int, value: float) -> Finding:
@@ -60,23 +66,21 @@ def _published(summary: Summary, algorithm: str, k: int, value: float) -> Findin
     row = _rows(summary, algorithm).get(k)
     if row is None:
         return Finding(claim, None, "nothing was learned in this run.")
-    holds = abs(row["mean"] - value) <= Z * row["error"]
+    holds = abs(row["mean"] - value) <= half_width(row["error"], row["fleets"])
     return Finding(claim, holds, f"the best of {summary['config']['learning']['runs']} runs earns {_said(row)} (95 %).")
 
 
 def _rising(summary: Summary) -> Finding:
     rows = _rows(summary, REMEMBERING)
     first, last = rows[min(rows)], rows[max(rows)]
-    holds = last["mean"] - first["mean"] > Z * (first["error"] ** 2 + last["error"] ** 2) ** 0.5
+    holds = last["mean"] - first["mean"] > _apart(first, last)
     found = f"solved bins with a filter: {_said(first)} at k = {min(rows)}, {_said(last)} at k = {max(rows)} (95 %)."
     return Finding("The reward increases with k.", holds, found)
 
 
 def _above_holding(summary: Summary) -> Finding:
     rows, hold = _rows(summary, REMEMBERING), _rows(summary, HOLD)[0]
-    leads = {
-        k: (row["mean"] - hold["mean"], Z * (row["error"] ** 2 + hold["error"] ** 2) ** 0.5) for k, row in rows.items()
-    }
+    leads = {k: (row["mean"] - hold["mean"], _apart(row, hold)) for k, row in rows.items()}
     chance = _rows(summary, RANDOM)[0]
     said = ", ".join(f"{lead:+.1f} ± {half:.1f} at k = {k}" for k, (lead, half) in leads.items())
     return Finding(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from meanfleet.base.arrays import Tell
 from meanfleet.base.resources import config_file
 
 from ...mfq import figures
 from ...mfq.study import Effort, conduct, load
 from .. import warehouse
-from ..figure import MFQ, Finding, PaperFigure, Settings, Summary, Tell, save
+from ..figure import MFQ, Finding, PaperFigure, Settings, Summary, save
 
 
 def settings(quick: bool) -> Settings:

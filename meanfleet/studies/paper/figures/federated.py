@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from meanfleet.base.arrays import Tell
 from meanfleet.base.resources import config_file
 from meanfleet.config.federated import FederatedFile
 
@@ -11,7 +12,7 @@ from ...federated import figures
 from ...federated.data import digits
 from ...federated.folder import StudyFolder
 from ...federated.study import FEDAVG, LEARNED, TUNED, conduct, summary
-from ..figure import ALTERNATING, Finding, PaperFigure, Settings, Summary, Tell
+from ..figure import ALTERNATING, Finding, PaperFigure, Settings, Summary
 
 CONFIG = "federated.yaml"
 FULL = {"ks": [1, 2, 5, 10, 20], "seeds": 10}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from meanfleet.base.arrays import Tell
+
 from ...sweep import figures
 from .. import warehouse
-from ..figure import ALTERNATING, Finding, PaperFigure, Settings, Summary, Tell, save
+from ..figure import ALTERNATING, Finding, PaperFigure, Settings, Summary, save
 
 
 def run(settings: Settings, folder: Path, shared: Path, tell: Tell) -> Summary:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from meanfleet.base.arrays import Tell
 from meanfleet.base.resources import config_file
+from meanfleet.base.statistics import half_width
 
 from ...dynamics import figures
 from ...dynamics.study import conduct, load, summary
-from ..figure import DYNAMICS, Finding, PaperFigure, Settings, Summary, Tell
+from ..figure import DYNAMICS, Finding, PaperFigure, Settings, Summary
 
 CONFIG = "prisoners.yaml"
 QUICK = {"runs": 100, "settle": 30_000.0, "guesses": 5}
@@ -37,7 +39,8 @@ def findings(summary: Summary) -> list[Finding]:
     first, last = points[0], points[-1]
     stable = sum(point["stability"] == "stable" for point in summary["fixed_points"])
     moving = sum(path["fixed_point"] is None for path in summary["paths"])
-    closer = last["distance"] + 1.96 * last["distance_error"] < first["distance"] - 1.96 * first["distance_error"]
+    ends = [half_width(point["distance_error"], summary["options"]["runs"]) for point in (first, last)]
+    closer = last["distance"] + ends[1] < first["distance"] - ends[0]
     rate = "" if power is None else f", like N^{power:.2f}"
     return [
         Finding(

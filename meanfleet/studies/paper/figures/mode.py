@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from meanfleet.base.arrays import Tell
 from meanfleet.base.figures import BLUE, GREEN
 from meanfleet.base.statistics import band
 from meanfleet.solver.fleet import Fleet
@@ -17,7 +18,7 @@ from meanfleet.solver.fleet.candidates import follow_the_sample
 from meanfleet.solver.histograms import rank
 
 from .. import warehouse
-from ..figure import ALTERNATING, Finding, PaperFigure, Settings, Summary, Tell, save
+from ..figure import ALTERNATING, Finding, PaperFigure, Settings, Summary, save
 
 RULES = {"learned": ("the learned dispatcher", BLUE), "follow": ("dispatcher that follows its sample's mode", GREEN)}
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from meanfleet.base.arrays import Tell
 from meanfleet.base.resources import config_file
 from meanfleet.config import Config
 from meanfleet.solver import Game
 
 from .. import warehouse
-from ..figure import ALTERNATING, Finding, PaperFigure, Settings, Summary, Tell
+from ..figure import ALTERNATING, Finding, PaperFigure, Settings, Summary
 
 PAPER = {
     "robots, n": 1000,

@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import spearmanr
 
+from meanfleet.base.arrays import Tell
+
 from ...sweep import figures
 from .. import warehouse
-from ..figure import ALTERNATING, Finding, PaperFigure, Settings, Summary, Tell, save
+from ..figure import ALTERNATING, Finding, PaperFigure, Settings, Summary, save
 
 
 def run(settings: Settings, folder: Path, shared: Path, tell: Tell) -> Summary:

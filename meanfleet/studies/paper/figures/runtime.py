@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from meanfleet.base.arrays import Tell
+
 from ...sweep import figures
 from .. import warehouse
-from ..figure import ALTERNATING, Finding, PaperFigure, Settings, Summary, Tell, save
+from ..figure import ALTERNATING, Finding, PaperFigure, Settings, Summary, save
 
 GROWS = 5  # k from which the machine's fixed costs no longer hide the growth
 

@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from meanfleet.base.arrays import Tell
 from meanfleet.base.resources import config_file
 from meanfleet.base.statistics import band
 from meanfleet.config import Config
 from meanfleet.solver.fleet import Fleet
 
 from .. import warehouse
-from ..figure import ALTERNATING, Finding, PaperFigure, Settings, Summary, Tell, save
+from ..figure import ALTERNATING, Finding, PaperFigure, Settings, Summary, save
 
 SHOWN = 4  # values of k drawn
 
