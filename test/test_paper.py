@@ -265,7 +265,9 @@ def line(remembering: tuple[float, float], learned: tuple[float, ...] = (), erro
     rules = [("hold", 0, 160.0), ("random", 0, 37.0)]
     rules += [("solved bins, remembering", k, mean) for k, mean in zip((1, 75), remembering, strict=True)]
     rules += [("trpo", k, mean) for k, mean in zip((1, 75), learned, strict=False)]
-    rows = [{"rule": rule, "k": k, "estimate": {"mean": mean, "error": error}} for rule, k, mean in rules]
+    rows = [
+        {"rule": rule, "k": k, "estimate": {"mean": mean, "error": error, "fleets": 600}} for rule, k, mean in rules
+    ]
     return {"rows": rows, "config": {"learning": {"algorithm": "trpo", "runs": 3}}}
 
 
