@@ -50,6 +50,7 @@ PACKAGES = (
     "meanfleet.solver.dynamics",
     "meanfleet.solver.fleet",
     "meanfleet.solver.logged",
+    "meanfleet.solver.meanfield",
     "meanfleet.solver.mfq",
     "meanfleet.solver.next_law",
     "meanfleet.solver.sampled",
