@@ -26,6 +26,7 @@ from measuring import machine, peak_bytes
 
 from meanfleet.solver import Game
 from meanfleet.solver.meanfield import Effort, Greedy, MeanField, Solver, Stage, ceiling, floor_of
+from meanfleet.solver.meanfield.belief import predicted, start_belief, updated
 from meanfleet.solver.meanfield.ceilings import SmallFleet
 from meanfleet.solver.meanfield.floors import StartDraws
 from meanfleet.solver.meanfield.model import ORDERS
@@ -141,16 +142,43 @@ def rollouts(model: MeanField, greedy: Greedy, k: int | None, rho: float, runs: 
     return returns
 
 
+def mean_rollouts(model: MeanField, greedy: Greedy, k: int, runs: int, ticks: int) -> np.ndarray:
+    """`rollouts` with a belief that is a mean and one number (solver/meanfield/belief.py): nothing to tune."""
+    law, noise = np.random.default_rng(1), np.random.default_rng(2)
+    states = law.choice(model.states, runs, p=model.start_priority)
+    counts = law.multinomial(N, law.dirichlet(model.start_concentration, runs))
+    beliefs, returns = [start_belief(model.start_concentration, N)] * runs, np.zeros(runs)
+    for tick in range(ticks):
+        polled = [noise.multivariate_hypergeometric(one, k).astype(float) for one in counts]
+        beliefs = [updated(belief, one, N) for belief, one in zip(beliefs, polled, strict=True)]
+        dispatch = greedy.dispatches(states, np.array([belief.mean for belief in beliefs]))
+        after = next_states(model, states, dispatch, law.random(runs))
+        under = states if model.order == "next_tick" else after
+        earned = model.dispatch_reward[states, dispatch] + (counts / N * model.fleet_reward[under]).sum(axis=1)
+        returns += model.discount**tick * earned
+        steps = model.steps[model.step_of[under]]
+        counts = noise.multinomial(counts, steps / steps.sum(axis=2, keepdims=True)).sum(axis=1)
+        beliefs = [predicted(belief, step, N) for belief, step in zip(beliefs, steps, strict=True)]
+        states = after
+    return returns
+
+
 def fleets(model: MeanField, budget: float, plan: dict[int, float], runs: int, ticks: int, name: str) -> list[Row]:
-    """Everybody known, and each k with its ρ, paired."""
+    """Everybody known, and each k with a Dirichlet belief and its ρ, then with a belief of the mean, paired."""
     greedy = Greedy(model, solved(model, budget, name)[0].alphas)
     whole = rollouts(model, greedy, None, 1.0, runs, ticks)
     rows = [{"what": name, "k": "all", "mean": float(whole.mean()), "error": float(whole.std() / runs**0.5)}]
     say(rows[0])
-    for k, rho in plan.items():
-        own = rollouts(model, greedy, k, rho, runs, ticks)
+    for k, rho in [*plan.items(), *((k, None) for k in plan)]:
+        own = rollouts(model, greedy, k, rho, runs, ticks) if rho else mean_rollouts(model, greedy, k, runs, ticks)
         lead = own - whole
-        row: Row = {"what": name, "k": k, "rho": rho, "mean": float(own.mean()), "error": float(own.std() / runs**0.5)}
+        row: Row = {
+            "what": name,
+            "k": k,
+            "belief": f"dirichlet, rho {rho}" if rho else "mean",
+            "mean": float(own.mean()),
+            "error": float(own.std() / runs**0.5),
+        }
         rows.append(row | {"paired": float(lead.mean()), "paired_error": float(lead.std() / runs**0.5)})
         say(rows[-1])
     return rows
