@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 
 from ..game import FloatArray
 

@@ -19,7 +19,7 @@ from functools import cached_property, partial
 import numpy as np
 from numba import njit
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 
 from ..bounds import ValueInterval, fixed_point
 from ..game import FloatArray

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 
 from ..game import FloatArray
 from .model import IntArray, MeanField, checked, distinct, padded

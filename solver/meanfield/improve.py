@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 
 from ..game import FloatArray
 from .alphas import Alphas

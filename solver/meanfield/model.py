@@ -16,7 +16,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 
 from ..game import FloatArray, Game
 

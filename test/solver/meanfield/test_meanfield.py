@@ -8,7 +8,7 @@ from math import comb
 import numpy as np
 import pytest
 
-from meanfleet.errors import UserError
+from meanfleet.base.errors import UserError
 from meanfleet.solver import Game
 from meanfleet.solver.meanfield import Alphas, Effort, FactoredGame, Greedy, MeanField, Solver, Stage, ceiling, floor_of
 from meanfleet.solver.meanfield.backups import Lookahead
