@@ -16,15 +16,14 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..game import FloatArray
+from meanfleet.base.arrays import FloatArray, IntArray
+
 from ..threads import run_all
 from .alphas import Alphas
 from .kernels import best_dispatch, best_per_state, mixed, successors
 from .model import MeanField
 
-IntArray = NDArray[np.int64]
 CHUNK = 1 << 21  # scores at once
 
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..game import FloatArray
+from meanfleet.base.arrays import FloatArray
 
 LEAST = 1e-12  # of v, and of 1 − |m|²: all robots in one zone
 

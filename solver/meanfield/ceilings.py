@@ -19,15 +19,15 @@ from functools import cached_property, partial
 import numpy as np
 from numba import njit
 
+from meanfleet.base.arrays import FloatArray, IntArray
 from meanfleet.base.errors import UserError
 
 from ..bounds import ValueInterval, fixed_point
-from ..game import FloatArray
 from ..histograms import count_histograms, enumerate_histograms
 from ..next_law import OutOfReachError, next_law
 from ..threads import run_all
 from .floors import histogram_law
-from .model import IntArray, MeanField
+from .model import MeanField
 from .product import BLOCK, Product, operations, scratch
 
 MEMORY = 3e9  # [byte] of all that a backup holds

@@ -9,10 +9,11 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from ..game import FloatArray
+from meanfleet.base.arrays import FloatArray, IntArray
+
 from .alphas import Alphas
 from .backups import Lookahead
-from .model import IntArray, MeanField
+from .model import MeanField
 from .points import dispatches
 
 

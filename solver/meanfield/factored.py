@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from meanfleet.base.arrays import FloatArray, IntArray
 from meanfleet.base.errors import UserError
 
-from ..game import FloatArray
-from .model import IntArray, MeanField, checked, distinct, padded
+from .model import MeanField, checked, distinct, padded
 
 ROW_SUM = 1e-9
 

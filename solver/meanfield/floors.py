@@ -17,7 +17,8 @@ from functools import cached_property
 import numpy as np
 from scipy.special import gammaln
 
-from ..game import FloatArray
+from meanfleet.base.arrays import FloatArray
+
 from ..histograms import count_histograms, enumerate_histograms
 from .alphas import Alphas
 from .backups import Lookahead, for_states

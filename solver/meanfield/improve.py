@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from meanfleet.base.arrays import FloatArray
 from meanfleet.base.errors import UserError
 
-from ..game import FloatArray
 from .alphas import Alphas
 from .backups import Choices, Lookahead, for_states
 from .floors import StartDraws

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
-from ..game import FloatArray
-
-IntArray = NDArray[np.int64]
+from meanfleet.base.arrays import FloatArray, IntArray
 
 
 @njit(cache=True, nogil=True)

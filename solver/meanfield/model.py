@@ -14,13 +14,12 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
+from meanfleet.base.arrays import FloatArray, IntArray
 from meanfleet.base.errors import UserError
 
-from ..game import FloatArray, Game
+from ..game import Game
 
-IntArray = NDArray[np.int64]
 Order = Literal["next_tick", "at_once"]
 ORDERS: tuple[Order, ...] = get_args(Order)
 

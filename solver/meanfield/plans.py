@@ -12,12 +12,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..game import FloatArray
+from meanfleet.base.arrays import FloatArray, IntArray
+
 from .alphas import Alphas
 from .backups import Choices, carried, carried_all, followed, for_states
 from .model import MeanField
 
-IntArray = NDArray[np.int64]
 SWEEPS = 10_000
 
 

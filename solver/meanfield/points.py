@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.random import Generator
 
-from ..game import FloatArray
+from meanfleet.base.arrays import FloatArray, IntArray
+
 from .backups import Lookahead, for_states
-from .model import IntArray, MeanField
+from .model import MeanField
 
 
 def start_states(model: MeanField, count: int, rng: Generator) -> IntArray:

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from ..game import FloatArray
+from meanfleet.base.arrays import FloatArray, IntArray
+
 from ..histograms import count_histograms, enumerate_histograms
 from ..next_law import lowered, raised
-from .model import IntArray
 
 BLOCK = 16  # columns at once: what is read and written stays in the cache
 
